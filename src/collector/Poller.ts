@@ -1,0 +1,207 @@
+/**
+ * Ticks: one poller per collector, on a fixed cadence of the monotonic clock, never overlapping.
+ *
+ * The first level of never-raise: whatever a collector does - a typed failure, a hang, a defect, a synchronous throw - becomes
+ * `Missed` for its signals and evidence for `source:<name>`, and the next tick comes on time.
+ */
+import { Cause, Duration, Effect, Random } from "effect"
+import { Loops } from "../base/Loops.ts"
+import { monotonicMs, onGrid } from "../base/Monotonic.ts"
+import { supervise } from "../base/Supervise.ts"
+import type { Missed, Seen } from "../decision/index.ts"
+import { Monitors } from "../monitor/Monitors.ts"
+import { Journal } from "../status/Journal.ts"
+import type { Collector, Report, SignalLook, SignalSpec, Tick } from "./Collector.ts"
+
+/** A signal missing from this many complete reports is retired. */
+const reportsUntilRetired = 3
+
+/** Collectors start within this of each other at random, once; more would keep a newcomer waiting, jitter on every tick would leave the grid. */
+const offsetMaxMs = 1_000
+
+interface Known {
+  readonly spec: SignalSpec
+  readonly missing: number
+  /** The last look as the journal has it, to tell a change. */
+  readonly look: string
+}
+
+interface Polling {
+  readonly collector: Collector
+  readonly known: Map<string, Known>
+  reported: boolean
+  oddities: string
+}
+
+/** The poller's own cut, halfway between the collector's timeout and the next tick: it catches only our bugs. */
+export const cutMs = (collector: Collector): number => (collector.timeoutMs + collector.intervalMs) / 2
+
+/** Silent for longer than this, a poller is stuck: three ticks and the cut of a fourth. */
+const staleAfterMs = (collector: Collector): number => 4 * collector.intervalMs
+
+/**
+ * Polls one collector for ever. Fails: never. Needs a `Monitors` to hand its observations to.
+ */
+export const poll = (collector: Collector): Effect.Effect<void, never, Monitors | Loops | Journal> =>
+  Effect.gen(function* () {
+    const loops = yield* Loops
+    const name = `collector ${collector.name}`
+    const polling: Polling = { collector, known: new Map(), reported: false, oddities: "" }
+    yield* loops.register(name, staleAfterMs(collector))
+    yield* Effect.sleep(Duration.millis(Math.min(offsetMaxMs, collector.intervalMs / 4) * (yield* Random.next)))
+    // The tick's number outlives a restart of the loop, or a new loop's first ticks would look old to the monitors.
+    let number = 0
+    const ticks = onGrid(Duration.millis(collector.intervalMs), () =>
+      Effect.andThen(
+        Effect.suspend(() => tick(polling, ++number)),
+        loops.beat(name)
+      )
+    )
+    yield* supervise(name, ticks)
+  })
+
+const tick = (polling: Polling, number: number): Effect.Effect<void, never, Monitors | Journal> =>
+  Effect.gen(function* () {
+    const asOfMs = yield* monotonicMs
+    const at: Tick = { number, asOfMs }
+    const outcome = yield* attempt(polling.collector, at)
+    yield* outcome._tag === "Report" ? route(polling, at, outcome.report) : blind(polling, at, outcome.reason)
+  })
+
+type Outcome =
+  | { readonly _tag: "Report"; readonly report: Report }
+  | { readonly _tag: "Blind"; readonly reason: string }
+
+/** The catch-all of the first level: every way out but interruption is a report or a reason. */
+const attempt = (collector: Collector, at: Tick): Effect.Effect<Outcome> =>
+  Effect.suspend(() => collector.collect(at)).pipe(
+    Effect.map((report): Outcome => ({ _tag: "Report", report })),
+    Effect.timeoutOption(Duration.millis(cutMs(collector))),
+    Effect.map((found): Outcome =>
+      found._tag === "Some"
+        ? found.value
+        : {
+            _tag: "Blind",
+            reason: `no answer within ${Math.round(cutMs(collector))} ms (its own timeout did not end it)`
+          }
+    ),
+    Effect.catchCause((cause): Effect.Effect<Outcome> => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      const error = Cause.squash(cause)
+      const said = error instanceof Error ? error.message : String(error)
+      if (!Cause.hasDies(cause)) return Effect.succeed({ _tag: "Blind", reason: said })
+      return Effect.as(
+        Effect.logError(`collector ${collector.name} broke`).pipe(
+          Effect.annotateLogs({ cause: Cause.pretty(cause).slice(0, 2_000) })
+        ),
+        { _tag: "Blind", reason: `a bug in the watchdog: ${said}` }
+      )
+    })
+  )
+
+const sourceSpec = (collector: Collector): SignalSpec => ({
+  signal: `source:${collector.name}`,
+  severity: "critical",
+  policy: collector.policy
+})
+
+const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, never, Monitors | Journal> =>
+  Effect.gen(function* () {
+    const first = !polling.reported
+    polling.reported = true
+    yield* reportOddities(polling, report.oddities)
+    yield* observe(polling, sourceSpec(polling.collector), sourceSeen(at, false, ""))
+    const present = new Set<string>()
+    for (const look of report.looks) {
+      present.add(look.spec.signal)
+      yield* observe(polling, look.spec, observation(look, at, first))
+    }
+    if (report.complete) yield* retireMissing(polling, present)
+  })
+
+const observation = ({ look }: SignalLook, at: Tick, first: boolean): Seen | Missed =>
+  ({
+    ...look,
+    tick: at.number,
+    scheduled: true,
+    asOfMs: at.asOfMs,
+    ...(look._tag === "Seen" ? { first } : {})
+  }) as Seen | Missed
+
+const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, never, Monitors | Journal> =>
+  Effect.gen(function* () {
+    const source = sourceSpec(polling.collector)
+    yield* observe(polling, source, sourceSeen(at, true, `cannot see ${polling.collector.watches}: ${reason}`))
+    for (const { spec } of polling.known.values()) {
+      if (spec.signal === source.signal) continue
+      yield* observe(polling, spec, {
+        _tag: "Missed",
+        tick: at.number,
+        scheduled: true,
+        asOfMs: at.asOfMs,
+        held: false,
+        reason
+      })
+    }
+  })
+
+const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
+  _tag: "Seen",
+  tick: at.number,
+  scheduled: true,
+  asOfMs: at.asOfMs,
+  active,
+  confirmed: false,
+  value: null,
+  first: at.number === 1,
+  evidence: {
+    summary,
+    details: active ? ["what it watches is held as it was last seen: nothing is reported recovered"] : []
+  }
+})
+
+const observe = (
+  polling: Polling,
+  spec: SignalSpec,
+  input: Seen | Missed
+): Effect.Effect<void, never, Monitors | Journal> =>
+  Effect.gen(function* () {
+    const look = lookText(input)
+    const before = polling.known.get(spec.signal)
+    polling.known.set(spec.signal, { spec, missing: 0, look })
+    if (before?.look !== look) yield* (yield* Journal).write("observation", { signal: spec.signal, ...input })
+    yield* (yield* Monitors).observe(spec, input)
+  })
+
+/** What makes two looks different to the journal: the verdict and its words, not the tick or the value. */
+const lookText = (input: Seen | Missed): string =>
+  input._tag === "Seen"
+    ? `${input.active ? "active" : "clear"}${input.confirmed ? " confirmed" : ""} ${input.active ? input.evidence.summary : ""}`
+    : `${input.held ? "held" : "missed"} ${input.reason}`
+
+const retireMissing = (
+  polling: Polling,
+  present: ReadonlySet<string>
+): Effect.Effect<void, never, Monitors | Journal> =>
+  Effect.gen(function* () {
+    const source = sourceSpec(polling.collector).signal
+    for (const [signal, known] of [...polling.known]) {
+      if (signal === source || present.has(signal)) continue
+      if (known.missing + 1 < reportsUntilRetired) {
+        polling.known.set(signal, { ...known, missing: known.missing + 1 })
+        continue
+      }
+      polling.known.delete(signal)
+      yield* (yield* Journal).write("retired", { signal })
+      yield* (yield* Monitors).retire(signal, `missing from ${reportsUntilRetired} complete reports`)
+    }
+  })
+
+const reportOddities = (polling: Polling, oddities: ReadonlyArray<string>): Effect.Effect<void> => {
+  const said = oddities.join("; ")
+  if (said === polling.oddities) return Effect.void
+  polling.oddities = said
+  return said === ""
+    ? Effect.logInfo(`${polling.collector.name}: nothing odd any more`)
+    : Effect.logWarning(`${polling.collector.name}: ${said}`)
+}

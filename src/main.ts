@@ -1,0 +1,36 @@
+/**
+ * The entry file. It loads nothing before it knows that it must: inert means no socket opened and no file read, and a health
+ * check every half minute must not cost more than the watchdog itself.
+ */
+import { truthOf } from "./base/Truth.ts"
+
+/** Longest delay a Node timer takes; only something to keep the process up. */
+const longTimeMs = 2 ** 31 - 1
+
+const beInert = (): void => {
+  const line = {
+    time: new Date().toISOString(),
+    event: "log",
+    level: "info",
+    message: "WATCHDOG_ENABLED is false: inert, watching nothing"
+  }
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+  setInterval(() => {}, longTimeMs)
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0))
+}
+
+// libuv reads it when its pool is first used. A hung mount holds a thread, and DNS needs one: 4 are too few.
+process.env["UV_THREADPOOL_SIZE"] ??= "16"
+
+const command = process.argv[2] ?? "run"
+const enabled = truthOf(process.env["WATCHDOG_ENABLED"] ?? "true") !== false
+
+if (command === "healthcheck" && process.argv.length === 3) {
+  const { healthcheck } = await import("./healthcheck.ts")
+  process.exitCode = enabled ? await healthcheck(process.env["WATCHDOG_HTTP_LISTEN"]) : 0
+} else if (!enabled && command === "run") {
+  beInert()
+} else {
+  const { main } = await import("./cli.ts")
+  main()
+}

@@ -1,0 +1,90 @@
+/** The contract of a sink: where alerts go. A sink renders and sends; what is owed, when and to whom is the dispatcher's. */
+import { type Context, Effect, Layer, Schema, type Scope } from "effect"
+import type { Http } from "../base/Http.ts"
+import type { KeySet, Settings } from "../base/Keys.ts"
+import type { Output } from "../base/Output.ts"
+import type { Entry, Rendering } from "../decision/index.ts"
+
+/**
+ * A send that did not work. `message` is for the operator and holds no secret; it names the sink, the destination and why.
+ */
+export class SinkError extends Schema.TaggedError<SinkError>()("SinkError", {
+  reason: Schema.Literals([
+    "Network",
+    "Timeout",
+    "RateLimited",
+    "Server",
+    "Unauthorized",
+    "Forbidden",
+    "NoSuchChat",
+    "Rejected"
+  ]),
+  detail: Schema.String,
+  /** False: nothing but a human changes it (a revoked token); the sink is red and probed slowly. */
+  retryable: Schema.Boolean,
+  /** The least the other side wants us to wait, milliseconds. */
+  retryAfterMs: Schema.NullOr(Schema.Finite),
+  /** The message may have arrived all the same: no answer came. */
+  maybeSent: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** One message: whole entries, already chosen so that they fit (`fit`). */
+export interface Draft {
+  readonly entries: ReadonlyArray<Entry>
+  readonly rendering: Rendering
+  /** Signals active besides those named here. */
+  readonly alsoActive: number
+  /** The sink's reference of the message that this one answers; null if there is no single one. */
+  readonly replyTo: string | null
+}
+
+export interface Receipt {
+  /** For replying to this message later; null where the sink has no such thing. */
+  readonly reference: string | null
+  /** References given before this one are of no use any more (the chat has moved). */
+  readonly moved: boolean
+}
+
+export interface Pace {
+  /** The fixed window after a send's start within which everything joins the next message, milliseconds. */
+  readonly windowMs: number
+  readonly perMinute: number
+}
+
+export interface Sink {
+  readonly name: string
+  /** Where it leads, for people; no secret in it. */
+  readonly destination: string
+  readonly pace: Pace
+  /** Checks credentials and destination without sending anything. Success: what was found, in words. Fails: SinkError. */
+  readonly verify: Effect.Effect<string, SinkError>
+  /** How many of these entries, from the first, fit into one message; at least one. */
+  readonly fit: (draft: Draft) => number
+  /** Fails: SinkError. */
+  readonly send: (draft: Draft) => Effect.Effect<Receipt, SinkError>
+}
+
+/** What a sink may ask for. */
+export type Needs = Http | Settings | Output
+
+/** One line of the catalogue. `make` gives undefined where the sink is not configured. */
+export interface SinkEntry {
+  readonly name: string
+  readonly keys: KeySet
+  readonly make: Effect.Effect<Sink | undefined, never, Needs | Scope.Scope>
+}
+
+export const entry = <I>(
+  name: string,
+  service: Context.Key<I, Sink | undefined>,
+  layer: Layer.Layer<I, never, Needs>,
+  keys: KeySet
+): SinkEntry => ({
+  name,
+  keys,
+  make: Effect.flatMap(Layer.build(layer), (context) => Effect.provideContext(Effect.service(service), context))
+})

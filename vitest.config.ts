@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/e2e/**"],
+    testTimeout: 30_000,
+    typecheck: {
+      enabled: true,
+      checker: "tsc",
+      include: ["test/**/*.test-d.ts"],
+      tsconfig: "tsconfig.json"
+    }
+  }
+})
