@@ -1,8 +1,8 @@
 /** The whole watchdog: the only place where layers meet. */
 import { Effect, Layer, type Scope } from "effect"
-import { Http } from "./base/Http.ts"
+import type { Http } from "./base/Http.ts"
 import { Settings } from "./base/Keys.ts"
-import { Loops } from "./base/Loops.ts"
+import type { Loops } from "./base/Loops.ts"
 import { monotonicMs, wallOffsetMs } from "./base/Monotonic.ts"
 import type { Output } from "./base/Output.ts"
 import type { Collector } from "./collector/Collector.ts"

@@ -8,7 +8,7 @@ import { run as runApp } from "./App.ts"
 import { check } from "./Check.ts"
 import { configText } from "./Config.ts"
 import { Http } from "./base/Http.ts"
-import { Settings } from "./base/Keys.ts"
+import type { Settings } from "./base/Keys.ts"
 import { Loops } from "./base/Loops.ts"
 import { Output } from "./base/Output.ts"
 import { Uncancellable, uncancellable } from "./base/Uncancellable.ts"
@@ -32,7 +32,7 @@ const layerOutput: Layer.Layer<Output> = Layer.sync(Output, () => {
   return {
     out: (line) => write(process.stdout, line),
     err: (line) => write(process.stderr, line),
-    terminal: process.stderr.isTTY === true
+    terminal: process.stderr.isTTY
   }
 })
 

@@ -7,13 +7,19 @@
  */
 import * as dns from "node:dns"
 import type { LookupFunction } from "node:net"
-import { Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, Schema, type Scope } from "effect"
 
 /** getaddrinfo answers from a healthy resolver in milliseconds; a second is patience. */
 const lookupDeadline = Duration.seconds(1)
 
 /** Answers of a resolver that is itself in trouble; anything else (ENOTFOUND) is an answer about the name. */
 const resolverTrouble = new Set(["EAI_AGAIN", "ETIMEOUT", "ETIMEDOUT", "ESERVFAIL", "EAI_FAIL", "ECONNREFUSED"])
+
+class LookupError extends Schema.TaggedError<LookupError>()("LookupError", { cause: Schema.Defect() }) {
+  get errno(): NodeJS.ErrnoException {
+    return this.cause as NodeJS.ErrnoException
+  }
+}
 
 type Addresses = ReadonlyArray<dns.LookupAddress>
 export type Resolve = (host: string) => Promise<Addresses>
@@ -44,14 +50,17 @@ export const makeLookup = (resolve: Resolve = resolveSystem): Effect.Effect<Look
       return asked
     }
 
-    const addresses = (host: string): Effect.Effect<Addresses, NodeJS.ErrnoException> => {
-      const answer = Effect.tryPromise({ try: () => ask(host), catch: (cause) => cause as NodeJS.ErrnoException })
+    const addresses = (host: string): Effect.Effect<Addresses, LookupError> => {
+      const answer = Effect.tryPromise({ try: () => ask(host), catch: (cause) => new LookupError({ cause }) })
       const known = lastGood.get(host)
       if (known === undefined) return answer
       return answer.pipe(
         Effect.timeoutOption(lookupDeadline),
         Effect.map((found) => (found._tag === "Some" ? found.value : known)),
-        Effect.catch((error) => (resolverTrouble.has(error.code ?? "") ? Effect.succeed(known) : Effect.fail(error)))
+        Effect.catchIf(
+          (error) => resolverTrouble.has(error.errno.code ?? ""),
+          () => Effect.succeed(known)
+        )
       )
     }
 
@@ -65,7 +74,7 @@ export const makeLookup = (resolve: Resolve = resolveSystem): Effect.Effect<Look
       runFork(
         addresses(host).pipe(
           Effect.match({
-            onFailure: (error) => callback(error, []),
+            onFailure: (error) => callback(error.errno, []),
             onSuccess: (found) => {
               const fitting = family === 0 ? found : found.filter((address) => address.family === family)
               const first = fitting[0]

@@ -3,7 +3,7 @@
  *
  * A forked Effect fiber that dies does so in silence (no log, no exit code): every long-running loop goes through here.
  */
-import { Cause, Duration, Effect } from "effect"
+import { Cause, Duration, Effect, Fiber } from "effect"
 import { Loops } from "./Loops.ts"
 import { monotonicMs } from "./Monotonic.ts"
 
@@ -26,7 +26,7 @@ export const defaultIntensity: Intensity = {
 /**
  * Runs `loop`, restarting it when it dies.
  *
- * Ends: when the loop returns of itself, or is interrupted. Fails: never.
+ * Ends: when the loop returns of itself, or this effect is interrupted. Fails: never.
  */
 export const supervise = <R>(
   name: string,
@@ -36,16 +36,26 @@ export const supervise = <R>(
   Effect.gen(function* () {
     const loops = yield* Loops
     let crashesMs: ReadonlyArray<number> = []
+    let reported = false
+    // A run that outlives the window ends the report: only a loop that keeps crashing is failing.
+    const heal = Effect.gen(function* () {
+      yield* Effect.sleep(Duration.millis(intensity.withinMs))
+      reported = false
+      yield* loops.well(name)
+    })
     while (true) {
       const startedMs = yield* monotonicMs
+      const healing = reported ? yield* Effect.forkChild(heal) : undefined
       const exit = yield* Effect.exit(loop)
+      if (healing !== undefined) yield* Fiber.interrupt(healing)
       if (exit._tag === "Success") return
-      if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+      // Our own interruption never comes by here: one that is seen is the loop's own, a crash like any other.
       const nowMs = yield* monotonicMs
       // A run that outlived the window earns a clean slate: its back-off starts anew.
       if (nowMs - startedMs > intensity.withinMs) crashesMs = []
       crashesMs = [...crashesMs.filter((at) => nowMs - at <= intensity.withinMs), nowMs]
       const failing = crashesMs.length >= intensity.crashes
+      reported = reported || failing
       const said = Cause.pretty(exit.cause).slice(0, 2_000)
       yield* loops.crashed(name, said.split("\n")[0] ?? said, failing)
       yield* Effect.logError(`${name} crashed, restarting`).pipe(

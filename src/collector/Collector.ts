@@ -7,14 +7,7 @@
 import { type Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
 import type { Http } from "../base/Http.ts"
 import type { Key, KeySet, Settings } from "../base/Keys.ts"
-import type { Evidence, Policy, Severity } from "../decision/index.ts"
-
-/** One signal as its collector knows it: what it is called, how bad it is, how it is judged. */
-export interface SignalSpec {
-  readonly signal: string
-  readonly severity: Severity
-  readonly policy: Policy
-}
+import type { Evidence, Policy, SignalSpec } from "../decision/index.ts"
 
 export interface SeenLook {
   readonly _tag: "Seen"

@@ -8,7 +8,8 @@ import { Context, Duration, Effect, Fiber, Layer, Option, Result, Semaphore } fr
 import * as Keys from "../base/Keys.ts"
 import { uncancellable } from "../base/Uncancellable.ts"
 import { cadenceOf, intervalKey } from "./Cadence.ts"
-import { type Collector, type SignalLook, type SignalSpec, entry as collectorEntry, missed, seen } from "./Collector.ts"
+import { type Collector, type SignalLook, entry as collectorEntry, missed, seen } from "./Collector.ts"
+import type { SignalSpec } from "../decision/index.ts"
 
 export const keys = {
   ceiling: Keys.percent("WATCHDOG_DISK_CEILING", {

@@ -4,7 +4,8 @@
  * So this collector never fails: whatever goes wrong is evidence, in the operator's words.
  */
 import { Context, Duration, Effect, Layer } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import type { HttpClient } from "effect/http"
+import { HttpClientRequest } from "effect/http"
 import { Http, capBody, errorText } from "../base/Http.ts"
 import * as Keys from "../base/Keys.ts"
 import { cadenceOf, intervalKey } from "./Cadence.ts"
@@ -12,10 +13,10 @@ import {
   type Collector,
   type Report,
   type SeenLook,
-  type SignalSpec,
   entry as collectorEntry,
   seen
 } from "./Collector.ts"
+import type { SignalSpec } from "../decision/index.ts"
 import { parseExposition } from "./exposition/Exposition.ts"
 
 export const keys = {

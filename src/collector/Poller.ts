@@ -8,10 +8,10 @@ import { Cause, Duration, Effect, Random } from "effect"
 import { Loops } from "../base/Loops.ts"
 import { monotonicMs, onGrid } from "../base/Monotonic.ts"
 import { supervise } from "../base/Supervise.ts"
-import type { Missed, Seen } from "../decision/index.ts"
+import type { Missed, Seen, SignalSpec } from "../decision/index.ts"
 import { Monitors } from "../monitor/Monitors.ts"
 import { Journal } from "../status/Journal.ts"
-import type { Collector, Report, SignalLook, SignalSpec, Tick } from "./Collector.ts"
+import type { Collector, Report, SignalLook, Tick } from "./Collector.ts"
 
 /** A signal missing from this many complete reports is retired. */
 const reportsUntilRetired = 3
@@ -72,7 +72,7 @@ type Outcome =
   | { readonly _tag: "Report"; readonly report: Report }
   | { readonly _tag: "Blind"; readonly reason: string }
 
-/** The catch-all of the first level: every way out but interruption is a report or a reason. */
+/** The catch-all of the first level: every way out is a report or a reason; the poller's own interruption does not come by here. */
 const attempt = (collector: Collector, at: Tick): Effect.Effect<Outcome> =>
   Effect.suspend(() => collector.collect(at)).pipe(
     Effect.map((report): Outcome => ({ _tag: "Report", report })),
@@ -86,7 +86,6 @@ const attempt = (collector: Collector, at: Tick): Effect.Effect<Outcome> =>
           }
     ),
     Effect.catchCause((cause): Effect.Effect<Outcome> => {
-      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
       const error = Cause.squash(cause)
       const said = error instanceof Error ? error.message : String(error)
       if (!Cause.hasDies(cause)) return Effect.succeed({ _tag: "Blind", reason: said })
@@ -185,7 +184,7 @@ const retireMissing = (
 ): Effect.Effect<void, never, Monitors | Journal> =>
   Effect.gen(function* () {
     const source = sourceSpec(polling.collector).signal
-    for (const [signal, known] of [...polling.known]) {
+    for (const [signal, known] of polling.known) {
       if (signal === source || present.has(signal)) continue
       if (known.missing + 1 < reportsUntilRetired) {
         polling.known.set(signal, { ...known, missing: known.missing + 1 })

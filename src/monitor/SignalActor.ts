@@ -5,8 +5,15 @@
  */
 import { Duration, Effect, Fiber, FiberSet, Option, Queue, Ref, type Scope } from "effect"
 import { monotonicMs } from "../base/Monotonic.ts"
-import type { SignalSpec } from "../collector/Collector.ts"
-import { type Alert, type Input, type SignalState, type Stepped, elapsed, step } from "../decision/index.ts"
+import {
+  type Alert,
+  type Input,
+  type SignalSpec,
+  type SignalState,
+  type Stepped,
+  elapsed,
+  step
+} from "../decision/index.ts"
 
 /** Sixteen looks: more than a tick and its events bring. It slides: the newest look is worth more than the oldest. */
 const mailboxCapacity = 16
@@ -60,12 +67,13 @@ const handle = (actor: SignalActor, letter: Letter, told: Told): Effect.Effect<n
     while (true) {
       const nowMs = yield* monotonicMs
       const stepped: Stepped = step(letter.spec.policy, yield* Ref.get(actor.state), input, nowMs)
-      yield* Ref.set(actor.state, stepped.state)
       const { decision, deadlineMs } = stepped
       if (decision !== undefined) {
         const { signal, severity, policy } = letter.spec
         yield* told.alert({ signal, severity, cooldownMs: policy.cooldownMs, decision })
       }
+      // Only now: a defect while telling must not leave a state that believes it was told.
+      yield* Ref.set(actor.state, stepped.state)
       if (deadlineMs === undefined || deadlineMs > nowMs) return deadlineMs
       input = elapsed
     }

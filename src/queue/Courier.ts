@@ -23,6 +23,8 @@ const mailboxCapacity = 256
 const firstBackoffMs = 1_000
 const backoffMaxMs = 60_000
 const probeEveryMs = 600_000
+/** A token revoked at noon is not to be found out at three at night; it also keeps the address fresh for a resolver that hangs. */
+const verifyEveryMs = 3_600_000
 const minuteMs = 60_000
 
 /** A sink bounds its own requests; this cut catches only our bugs: repairs of one message, each with its own timeout. */
@@ -51,6 +53,8 @@ type Outcome =
   | { readonly _tag: "Accepted"; readonly receipt: Receipt }
   | { readonly _tag: "Failed"; readonly error: SinkError }
 
+type FoundBy = "verify" | "send"
+
 interface State {
   readonly outbox: Outbox.Outbox
   readonly sending: boolean
@@ -60,6 +64,8 @@ interface State {
   /** Starts of the messages of the last minute. */
   readonly startsMs: ReadonlyArray<number>
   readonly failuresInRow: number
+  /** What found the present problem. */
+  readonly foundBy: FoundBy
   readonly flush: { readonly untilMs: number; readonly done: Deferred.Deferred<void> } | null
 }
 
@@ -112,6 +118,7 @@ export const startCourier = (
       notBeforeMs: 0,
       startsMs: [],
       failuresInRow: 0,
+      foundBy: "verify",
       flush: null
     }
     const post: Post = {
@@ -126,16 +133,17 @@ export const startCourier = (
     const loops = yield* Loops
     yield* loops.register(`sink ${sink.name}`, null)
     const loop = yield* Effect.forkDetach(supervise(`sink ${sink.name}`, work(post)))
-    yield* Effect.forkDetach(verify(post))
+    const verifying = yield* Effect.forkDetach(supervise(`sink ${sink.name} check`, keepVerifying(post)))
     return {
       name: sink.name,
       deliver: (alert) => Effect.asVoid(Queue.offer(post.mailbox, { _tag: "Alert", alert })),
       flush: (untilMs) =>
         Effect.gen(function* () {
           const done = yield* Deferred.make<void>()
-          yield* Queue.offer(post.mailbox, { _tag: "Flush", untilMs, done })
           const leftMs = untilMs - (yield* monotonicMs)
-          yield* Effect.timeoutOption(Deferred.await(done), Duration.millis(Math.max(0, leftMs)))
+          const asked = Queue.offer(post.mailbox, { _tag: "Flush", untilMs, done })
+          yield* Effect.timeoutOption(Effect.andThen(asked, Deferred.await(done)), Duration.millis(Math.max(0, leftMs)))
+          yield* Fiber.interrupt(verifying)
           yield* Fiber.interrupt(loop)
           if (post.wake !== null) yield* Fiber.interrupt(post.wake)
           yield* logUnsent(post)
@@ -147,9 +155,10 @@ export const startCourier = (
     }
   })
 
-/** Ends when a flush has nothing left to do. */
+/** Ends when a flush has nothing left to do. Begins with what an earlier life of the loop has left. */
 const work = (post: Post): Effect.Effect<void, never, Runtime> =>
   Effect.gen(function* () {
+    if (yield* next(post)) return
     while (true) {
       const letter = yield* Queue.take(post.mailbox)
       yield* read(post, letter)
@@ -168,7 +177,7 @@ const read = (post: Post, letter: Letter): Effect.Effect<void, never, Runtime> =
         ? accepted(post, letter.draft, letter.outcome.receipt)
         : refused(post, letter.draft, letter.outcome.error)
     case "Verified":
-      return letter.problem === null ? turnGreen(post) : turnRed(post, letter.problem)
+      return letter.problem === null ? turnGreen(post, "verify") : turnRed(post, letter.problem, "verify")
     case "Flush":
       return update(post, (state) => ({ ...state, flush: letter }))
     case "Wake":
@@ -217,8 +226,8 @@ const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Ef
   Effect.gen(function* () {
     const { outbox } = yield* Ref.get(post.state)
     const rendering = yield* (yield* Renderer).now
-    // Stable: what is equally bad keeps the order in which it fell due.
-    const sorted = [...owed].sort((a, b) => rank(a) - rank(b))
+    // Worst first; what is equally bad by name, as a person would look for it.
+    const sorted = [...owed].sort((a, b) => rank(a) - rank(b) || (a.signal < b.signal ? -1 : 1))
     const all: Draft = { entries: sorted, rendering, alsoActive: 0, replyTo: null }
     const entries = sorted.slice(0, Math.max(1, post.sink.fit(all)))
     const draft: Draft = { ...all, entries, alsoActive: alsoActive(outbox, entries), replyTo: replyTo(outbox, entries) }
@@ -258,15 +267,15 @@ const attempt = (sink: Sink, draft: Draft): Effect.Effect<Outcome> =>
       duration: Duration.millis(sendCutMs),
       orElse: () => Effect.fail(broken(`${sink.name} has not ended its send within ${sendCutMs / 1_000} s`, true))
     }),
+    // An interruption seen here is the sink's own (ours does not come by): it too must end the send, or the sink falls silent.
     Effect.catchCause((cause): Effect.Effect<Outcome> => {
-      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
       const error = Cause.squash(cause)
       if (error instanceof SinkError) return Effect.succeed({ _tag: "Failed", error })
       return Effect.as(
         Effect.logError(`sink ${sink.name} broke`).pipe(
           Effect.annotateLogs({ cause: Cause.pretty(cause).slice(0, 2_000) })
         ),
-        { _tag: "Failed", error: broken(`${sink.name}: a bug in the watchdog`, false) }
+        { _tag: "Failed", error: broken(`${sink.name}: a bug in the watchdog`, true) }
       )
     })
   )
@@ -291,7 +300,7 @@ const accepted = (post: Post, draft: Draft, receipt: Receipt): Effect.Effect<voi
     })
     yield* journalDelivery(post, draft, { result: "sent" })
     yield* post.view(consoleText(draft))
-    yield* turnGreen(post)
+    yield* turnGreen(post, "send")
   })
 
 const refused = (post: Post, draft: Draft, error: SinkError): Effect.Effect<void, never, Runtime> =>
@@ -303,6 +312,7 @@ const refused = (post: Post, draft: Draft, error: SinkError): Effect.Effect<void
       ...before,
       sending: false,
       failuresInRow: before.failuresInRow + 1,
+      foundBy: "send",
       notBeforeMs: Math.max(before.notBeforeMs, nowMs + waitMs),
       outbox: error.maybeSent
         ? Outbox.maybeDelivered(before.outbox, draft.entries, nowMs)
@@ -315,7 +325,7 @@ const refused = (post: Post, draft: Draft, error: SinkError): Effect.Effect<void
       nextTryInMs: Math.round(waitMs)
     })
     if (error.retryable) yield* Effect.logWarning(`${error.message}; tried again in ${Math.ceil(waitMs / 1_000)} s`)
-    else yield* turnRed(post, error)
+    else yield* turnRed(post, error, "send")
   })
 
 /** Exponential with jitter, never below what the other side asked for: jitter first, or it could undercut that. */
@@ -341,39 +351,61 @@ const journalDelivery = (
 
 /* Health */
 
-/** A sink is asked once at the start whether it works; what is owed is sent whatever it says. */
-const verify = (post: Post): Effect.Effect<void, never, Runtime> =>
-  Effect.suspend(() => post.sink.verify).pipe(
+/** Asks the sink whether it works, at the start and every hour; what is owed is sent whatever it says. */
+const keepVerifying = (post: Post): Effect.Effect<never, never, Runtime> =>
+  Effect.gen(function* () {
+    let failures = 0
+    let said = ""
+    while (true) {
+      const { problem, found } = yield* verifyOnce(post.sink)
+      if (problem === null && found !== said) yield* Effect.logInfo(`alerts go to ${post.sink.destination}: ${found}`)
+      said = found
+      yield* Queue.offer(post.mailbox, { _tag: "Verified", problem })
+      const waitMs = problem === null ? verifyEveryMs : yield* backoffMs(problem, failures)
+      failures = problem === null ? 0 : failures + 1
+      yield* Effect.sleep(Duration.millis(waitMs))
+    }
+  })
+
+interface Verified {
+  readonly problem: SinkError | null
+  readonly found: string
+}
+
+const verifyOnce = (sink: Sink): Effect.Effect<Verified> =>
+  Effect.suspend(() => sink.verify).pipe(
+    Effect.map((found): Verified => ({ problem: null, found })),
     Effect.timeoutOrElse({
       duration: Duration.millis(sendCutMs),
-      orElse: () => Effect.fail(broken(`${post.sink.name} has not answered`, false))
+      orElse: () => Effect.fail(broken(`${sink.name} has not answered`, false))
     }),
-    Effect.flatMap((found) => Effect.logInfo(`alerts go to ${post.sink.destination}: ${found}`)),
-    Effect.catch((error) => Effect.asVoid(Queue.offer(post.mailbox, { _tag: "Verified", problem: error }))),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.interrupt
-        : Effect.logError(`sink ${post.sink.name} broke`, Cause.pretty(cause))
-    )
+    Effect.catchCause((cause): Effect.Effect<Verified> => {
+      const error = Cause.squash(cause)
+      const problem = error instanceof SinkError ? error : broken(`${sink.name}: a bug in the watchdog`, false)
+      return Effect.succeed({ problem, found: "" })
+    })
   )
 
-const turnRed = (post: Post, error: SinkError): Effect.Effect<void, never, Runtime> =>
+const turnRed = (post: Post, error: SinkError, foundBy: FoundBy): Effect.Effect<void, never, Runtime> =>
   Effect.gen(function* () {
     const { health } = yield* Ref.get(post.state)
     yield* update(post, (state) => ({
       ...state,
-      health: { ...state.health, red: !error.retryable, problem: error.message }
+      // What a send has found stays a send's to clear, whatever a check finds meanwhile.
+      foundBy: state.health.red ? state.foundBy : foundBy,
+      health: { ...state.health, red: state.health.red || !error.retryable, problem: error.message }
     }))
-    if (health.red) return
+    if (health.problem === error.message && health.red === !error.retryable) return
     yield* Effect.logError(error.message)
     yield* (yield* Journal).write("sink", { sink: post.sink.name, red: !error.retryable, problem: error.message })
-    if (!error.retryable) yield* post.onHealth(post.sink, error)
+    if (!error.retryable && !health.red) yield* post.onHealth(post.sink, error)
   })
 
-const turnGreen = (post: Post): Effect.Effect<void, never, Runtime> =>
+/** What a send has found only a send can clear: a bot that may read its chat may still not write there. */
+const turnGreen = (post: Post, by: FoundBy): Effect.Effect<void, never, Runtime> =>
   Effect.gen(function* () {
-    const { health } = yield* Ref.get(post.state)
-    if (health.problem === null) return
+    const { health, foundBy } = yield* Ref.get(post.state)
+    if (health.problem === null || (by === "verify" && foundBy === "send")) return
     yield* update(post, (state) => ({ ...state, health: { ...state.health, red: false, problem: null } }))
     yield* (yield* Journal).write("sink", { sink: post.sink.name, red: false, problem: null })
     yield* Effect.logInfo(`${post.sink.destination} works again`)

@@ -4,17 +4,17 @@
  * The third level of never-raise: each path of a send ends in delivered, kept or given up.
  */
 import { Context, Effect, Fiber, Layer, Queue } from "effect"
-import { Loops } from "../base/Loops.ts"
+import type { Loops } from "../base/Loops.ts"
 import { monotonicMs } from "../base/Monotonic.ts"
 import { Output } from "../base/Output.ts"
 import { supervise } from "../base/Supervise.ts"
 import { type Alert, noEvidence } from "../decision/index.ts"
 import { Console } from "../sink/Console.ts"
 import type { Sink, SinkError } from "../sink/Sink.ts"
-import { Journal } from "../status/Journal.ts"
+import type { Journal } from "../status/Journal.ts"
 import { Alerts } from "./Alerts.ts"
 import { type Courier, type SinkHealth, startCourier } from "./Courier.ts"
-import { Renderer } from "./Rendering.ts"
+import type { Renderer } from "./Rendering.ts"
 
 /** Leaving: outboxes are flushed within this. With the server's and our own margins it stays below Docker's 10 s. */
 export const flushMs = 5_000

@@ -69,8 +69,11 @@ export interface Box {
   readonly evidence: Evidence
   readonly since: Since
   readonly reminder: boolean
-  /** The last try of what is owed got no answer: saying it again may repeat it. */
-  readonly tried: boolean
+  /**
+   * A try of what is owed got no answer: saying it again may repeat it. An end that may have arrived is remembered whatever
+   * happens next, for the reader may hold the fault for over; any other try counts only while nothing has changed.
+   */
+  readonly tried: "end" | "other" | null
   readonly inFlight: InFlight | null
   /** The order in which things fell due, for a fair digest. */
   readonly dueMs: number
@@ -101,7 +104,7 @@ const freshBox = (alert: Alert): Box => ({
   evidence: noEvidence,
   since: quiet,
   reminder: false,
-  tried: false,
+  tried: null,
   inFlight: null,
   dueMs: alert.decision.atMs
 })
@@ -140,6 +143,7 @@ const raised = (box: Box, decision: Decision, now: Side): Box => ({
   foundAtStart: decision.foundAtStart,
   evidence: decision.evidence,
   reminder: false,
+  tried: stillTried(box),
   since: {
     ...box.since,
     raises: box.since.raises + 1,
@@ -157,6 +161,7 @@ const cleared = (box: Box, decision: Decision, gone: boolean): Box => ({
   raises: decision.raises,
   evidence: decision.evidence,
   reminder: false,
+  tried: stillTried(box),
   since: { ...box.since, clears: box.since.clears + 1, lastClearMs: decision.atMs }
 })
 
@@ -166,8 +171,12 @@ const settledDown = (box: Box, decision: Decision): Box => ({
   now: "active",
   raises: decision.raises,
   evidence: decision.evidence,
-  reminder: false
+  reminder: false,
+  tried: stillTried(box)
 })
+
+/** What is left of an unanswered try once something else is owed. */
+const stillTried = (box: Box): Box["tried"] => (box.tried === "end" ? "end" : null)
 
 const reminded = (box: Box, decision: Decision, cooldownMs: number): Box => {
   const updated: Box = { ...box, raises: decision.raises, evidence: decision.evidence }
@@ -181,6 +190,11 @@ const reminded = (box: Box, decision: Decision, cooldownMs: number): Box => {
 /** The entry a signal owes this sink, by the table; undefined if nothing. */
 export const owed = (box: Box): Entry | undefined => {
   if (box.inFlight !== null) return undefined
+  const entry = owedByTable(box)
+  return entry && { ...entry, repeated: box.tried !== null && (box.tried === "other" || isEnd(entry)) }
+}
+
+const owedByTable = (box: Box): Entry | undefined => {
   const { told, now } = box
   const base: Entry = {
     ...blankEntry("alert", box.signal, box.severity),
@@ -188,8 +202,7 @@ export const owed = (box: Box): Entry | undefined => {
     sinceMs: box.sinceMs,
     endedMs: now === "clear" ? box.endedMs : null,
     evidence: box.evidence,
-    times: Math.max(1, box.raises),
-    repeated: box.tried
+    times: Math.max(1, box.raises)
   }
   if (told.side === "clear") return owedToClear(box, base)
   if (told.side === now) return owedToSame(box, base)
@@ -219,9 +232,18 @@ const owedToClear = (box: Box, base: Entry): Entry | undefined => {
 }
 
 const owedToSame = (box: Box, base: Entry): Entry | undefined => {
-  if (box.now === "active" && box.since.clears > 0)
-    return { ...base, kind: "again", endedMs: box.since.lastClearMs, times: box.since.raises }
-  if (box.told.maybe) return { ...base, kind: box.now === "flapping" ? "flapping" : "alert" }
+  if (box.now === "active" && box.since.clears > 0) {
+    return {
+      ...base,
+      kind: "again",
+      endedMs: box.since.lastClearMs,
+      times: box.since.raises,
+      alertUncertain: box.told.maybe
+    }
+  }
+  // A settling that may have arrived before it flapped on: the reader must not be left with it.
+  const unsure = box.told.maybe || (box.now === "flapping" && box.tried === "end")
+  if (unsure) return { ...base, kind: box.now === "flapping" ? "flapping" : "alert" }
   return box.reminder ? { ...base, kind: "reminder", times: box.raises } : undefined
 }
 
@@ -263,9 +285,11 @@ export const delivered = (
       side: box.inFlight?.side ?? box.told.side,
       atMs,
       maybe: false,
-      reference: isOpening(entry) ? reference : box.told.reference
+      reference: isOpening(entry) ? reference : isEnd(entry) ? null : box.told.reference
     },
-    tried: false,
+    tried: null,
+    // Whoever has just been told needs no reminder.
+    reminder: false,
     inFlight: null,
     dueMs: atMs
   }))
@@ -273,6 +297,10 @@ export const delivered = (
 /** An entry that opens a fault: its end replies to it. */
 const isOpening = (entry: Entry): boolean =>
   entry.kind === "alert" || entry.kind === "flapping" || entry.kind === "again"
+
+/** An entry that leaves the reader with a fault that is over. */
+const isEnd = (entry: Entry): boolean =>
+  entry.kind === "recovered" || entry.kind === "gone" || (entry.kind === "settled" && !entry.active)
 
 /** The send failed and surely did not arrive: all is owed as before, what came meanwhile included. */
 export const failed = (outbox: Outbox, entries: ReadonlyArray<Entry>): Outbox => each(outbox, entries, unsent)
@@ -292,8 +320,17 @@ const unsent = (box: Box, entry: Entry): Box => ({
 export const maybeDelivered = (outbox: Outbox, entries: ReadonlyArray<Entry>, atMs: number): Outbox =>
   each(outbox, entries, (box, entry) => ({
     ...(isOpening(entry) ? maybeOpened(box, atMs) : unsent(box, entry)),
-    tried: true
+    tried: triedNow(box, entry)
   }))
+
+const triedNow = (box: Box, entry: Entry): Box["tried"] => {
+  if (isEnd(entry) || (box.tried === "end" && !isOpening(entry))) return "end"
+  return isChanged(box) ? null : "other"
+}
+
+/** Something happened while the entry was under way. */
+const isChanged = (box: Box): boolean =>
+  box.since.raises > 0 || box.since.clears > 0 || (box.inFlight !== null && box.inFlight.side !== box.now)
 
 const maybeOpened = (box: Box, atMs: number): Box => ({
   ...box,

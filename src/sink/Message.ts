@@ -9,6 +9,10 @@ export interface Text {
 
 /** One entry may fill a quarter of Telegram's 4,096 units at most, so that a digest always makes headway. */
 const entryUnitsMax = 1_000
+/** Ids are verbatim up to here; what a container engine, a mount or a rule calls a thing is far shorter. */
+const idUnitsMax = 512
+/** As long as the setting allows; a host's own name has 64 at most. */
+const hostUnitsMax = 100
 
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
 
@@ -35,11 +39,11 @@ const concat = (parts: ReadonlyArray<Text>, between: string): Text => ({
 
 export const entryText = (entry: Entry, draft: Draft): Text => {
   const worded = wordEntry(entry, draft.rendering)
-  const id = printable(worded.id)
+  const id = cut(printable(worded.id), idUnitsMax)
   const head = `${worded.icon} `
   const rest = cut(
     [` ${worded.text}`, ...worded.lines].map(printable).join("\n"),
-    Math.max(80, entryUnitsMax - id.length)
+    entryUnitsMax - head.length - id.length
   )
   return { plain: head + id + rest, html: `${head}<b>${escapeHtml(id)}</b>${escapeHtml(rest)}` }
 }
@@ -50,7 +54,7 @@ const headline = (draft: Draft): ReadonlyArray<Text> => {
   const counts = new Map<string, number>()
   for (const entry of draft.entries) counts.set(iconOf(entry), (counts.get(iconOf(entry)) ?? 0) + 1)
   const parts = [...counts].map(([icon, count]) => `${icon} ${count}`).join("  ")
-  return [text(printable(`${draft.entries.length} changes on ${draft.rendering.host}: ${parts}`))]
+  return [text(printable(`${draft.entries.length} changes on ${cut(draft.rendering.host, hostUnitsMax)}: ${parts}`))]
 }
 
 const footer = (draft: Draft): ReadonlyArray<Text> =>
@@ -62,7 +66,7 @@ export const messageText = (draft: Draft): Text =>
 /** How many entries, from the first, make a message of at most `unitsMax` UTF-16 units; at least one. */
 export const fitting = (draft: Draft, unitsMax: number): number => {
   // Headline and footer are counted at their longest; splitting is at whole entries only.
-  const frame = headline(draft).concat(footer({ ...draft, alsoActive: draft.alsoActive + draft.entries.length }))
+  const frame = headline(draft).concat(footer({ ...draft, alsoActive: Number.MAX_SAFE_INTEGER }))
   let units = frame.reduce((sum, part) => sum + part.plain.length + 2, 0)
   let fits = 0
   for (const entry of draft.entries) {

@@ -4,7 +4,8 @@
  * The token stands in the URL's path: no URL and no error object that holds one ever leaves this file.
  */
 import { Context, Duration, Effect, Layer, Redacted, Ref, Result } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import type { HttpClient } from "effect/http"
+import { HttpClientRequest } from "effect/http"
 import { Http, capBody, errorCode, errorText } from "../base/Http.ts"
 import * as Keys from "../base/Keys.ts"
 import { fitting, isSilent, messageText, type Text } from "./Message.ts"
@@ -194,16 +195,19 @@ const refusal = (answer: Answer, chat: string): SinkError => {
 
 /* Verify */
 
+/** The first of these fields that holds a text. */
+const firstText = (value: unknown, names: ReadonlyArray<string>): string | undefined =>
+  names.map((name) => record(value)[name]).find((found) => typeof found === "string")
+
 const verify = (call: Call, where: Ref.Ref<Where>): Effect.Effect<string, SinkError> =>
   Effect.gen(function* () {
     const { chat } = yield* Ref.get(where)
     const me = yield* call("getMe", {})
-    if (!me.ok) return yield* Effect.fail(refusal(me, chat))
+    if (!me.ok) return yield* refusal(me, chat)
     const found = yield* call("getChat", { chat_id: chat })
-    if (!found.ok) return yield* Effect.fail(refusal(found, chat))
-    const bot = record(me.result)["username"]
-    const { title, username, first_name: first } = record(found.result)
-    return `bot @${String(bot ?? "?")}, chat ${String(title ?? username ?? first ?? chat)}`
+    if (!found.ok) return yield* refusal(found, chat)
+    const bot = firstText(me.result, ["username"]) ?? "?"
+    return `bot @${bot}, chat ${firstText(found.result, ["title", "username", "first_name"]) ?? chat}`
   })
 
 /* Send */
@@ -257,7 +261,7 @@ const send = (call: Call, where: Ref.Ref<Where>, draft: Draft): Effect.Effect<Re
         return { reference: typeof id === "number" ? String(id) : null, moved: attempt.moved }
       }
       const repaired = repairs < repairsMax ? repair(answer, attempt) : undefined
-      if (repaired === undefined) return yield* Effect.fail(refusal(answer, attempt.chat))
+      if (repaired === undefined) return yield* refusal(answer, attempt.chat)
       yield* Effect.logWarning(`Telegram: ${answer.description}; ${repairText(attempt, repaired)}`)
       attempt = repaired
     }

@@ -70,16 +70,17 @@ const jsonLine = (wallMs: number, fields: Fields): string => JSON.stringify({ ti
 /** For people only what they would ask for: each observation belongs to the journal, the alerts to the console. */
 const quietEvents = new Set(["observation", "decision", "delivery"])
 
+const textOf = (value: unknown): string =>
+  value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)
+
 const prettyLine = (output: Output["Service"], wallMs: number, fields: Fields): Effect.Effect<void> => {
   if (quietEvents.has(String(fields["event"]))) return Effect.void
   const { event, level, message, run: _run, atMs: _atMs, ...rest } = fields as Record<string, unknown>
   const tail = Object.entries(rest).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
   )
-  const head = `${isoTime(wallMs).slice(11, 19)} ${String(level ?? event ?? "")}`
-  return output.err(
-    [head, message === undefined ? "" : String(message), ...tail].filter((part) => part !== "").join(" ")
-  )
+  const head = `${isoTime(wallMs).slice(11, 19)} ${textOf(level ?? event)}`
+  return output.err([head, textOf(message), ...tail].filter((part) => part !== "").join(" "))
 }
 
 /** Effect's log lines in the journal's form: `event` is `log`. */
@@ -88,6 +89,7 @@ export const layerLogger: Layer.Layer<never, never, Output | Keys.Settings> = La
     const output = yield* Output
     const settings = yield* Keys.Settings
     const pretty = isPretty(settings, output.terminal)
+    const runSync = Effect.runSyncWith(yield* Effect.context())
     const logger = Logger.make<unknown, void>(({ message, logLevel, date, fiber }) => {
       const wallMs = date.getTime()
       const fields = {
@@ -96,7 +98,7 @@ export const layerLogger: Layer.Layer<never, never, Output | Keys.Settings> = La
         message: Array.isArray(message) ? message.map(String).join(" ") : String(message),
         ...fiber.getRef(References.CurrentLogAnnotations)
       }
-      Effect.runSync(pretty ? prettyLine(output, wallMs, fields) : output.out(jsonLine(wallMs, fields)))
+      runSync(pretty ? prettyLine(output, wallMs, fields) : output.out(jsonLine(wallMs, fields)))
     })
     const level = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
     return Layer.mergeAll(

@@ -3,7 +3,8 @@
  *
  * Everything here is pure. Names, labels, images and outputs are hostile input; `Env` is never decoded.
  */
-import { Option, Schema } from "effect"
+import type { Option } from "effect"
+import { Schema } from "effect"
 import type { Evidence } from "../../decision/index.ts"
 
 const NullableText = Schema.optionalKey(Schema.NullOr(Schema.String))

@@ -69,12 +69,7 @@ const routeOf = (host: string): Route =>
 
 /** True if there is something at the socket's path; a tcp engine cannot be told from here. */
 export const socketExists = (host: string): Effect.Effect<boolean> =>
-  host.startsWith("unix://")
-    ? Effect.map(
-        Effect.exit(Effect.tryPromise(() => fs.promises.stat(host.slice("unix://".length)))),
-        (exit) => exit._tag === "Success"
-      )
-    : Effect.succeed(true)
+  Effect.sync(() => !host.startsWith("unix://") || fs.existsSync(host.slice("unix://".length)))
 
 const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service"], never, Http | Scope.Scope> =>
   Effect.gen(function* () {
@@ -112,7 +107,7 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
       const known = yield* Ref.get(engine)
       if (known !== undefined) return known
       const ping = yield* get("/_ping")
-      if (ping.response.status !== 200) return yield* Effect.fail(refused(host, "/_ping", ping))
+      if (ping.response.status !== 200) return yield* refused(host, "/_ping", ping)
       const offered =
         ping.response.headers["api-version"] ?? (yield* Effect.flatMap(get("/version"), apiVersionOf(host)))
       const podman =
@@ -139,10 +134,9 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
       host,
       list: Effect.gen(function* () {
         const answer = yield* versioned("/containers/json?all=1")
-        if (answer.response.status !== 200) return yield* Effect.fail(refused(host, "the container list", answer))
+        if (answer.response.status !== 200) return yield* refused(host, "the container list", answer)
         const items = yield* parseJson(host, "the container list", answer.body)
-        if (!Array.isArray(items))
-          return yield* Effect.fail(malformed(host, "the container list is not a JSON array", answer.body))
+        if (!Array.isArray(items)) return yield* malformed(host, "the container list is not a JSON array", answer.body)
         return { engine: answer.engine, items }
       }),
       inspect: (id) =>
@@ -151,7 +145,7 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
           const status = answer.response.status
           if (status === 404) return { _tag: "Gone" as const }
           if (status === 403 || status === 405) return { _tag: "Refused" as const }
-          if (status !== 200) return yield* Effect.fail(refused(host, `inspect of ${id.slice(0, 12)}`, answer))
+          if (status !== 200) return yield* refused(host, `inspect of ${id.slice(0, 12)}`, answer)
           return {
             _tag: "Document" as const,
             document: yield* parseJson(host, `inspect of ${id.slice(0, 12)}`, answer.body)

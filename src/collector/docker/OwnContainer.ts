@@ -16,9 +16,8 @@ export const containerIdIn = (mountinfo: string): string | null => {
   return null
 }
 
-export const ownContainerId: Effect.Effect<string | null> = Effect.tryPromise(() =>
-  fs.promises.readFile("/proc/self/mountinfo", "utf8")
-).pipe(
+/** Read at once, not awaited: procfs does not block, and a start under a test clock stays one step. */
+export const ownContainerId: Effect.Effect<string | null> = Effect.try(() => fs.readFileSync("/proc/self/mountinfo", "utf8")).pipe(
   Effect.map(containerIdIn),
   // No such file outside Linux: then there is no container to leave out either.
   Effect.orElseSucceed(() => null)

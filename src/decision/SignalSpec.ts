@@ -1,0 +1,10 @@
+/** What a signal is called, how bad it is, how it is judged. */
+import type { Severity } from "./Alert.ts"
+import type { Policy } from "./Policy.ts"
+
+/** One signal as its collector knows it: what it is called, how bad it is, how it is judged. */
+export interface SignalSpec {
+  readonly signal: string
+  readonly severity: Severity
+  readonly policy: Policy
+}

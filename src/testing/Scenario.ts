@@ -1,0 +1,125 @@
+/**
+ * The whole watchdog in a fake world, under whatever clock is around it: Docker, an orchestrator and Telegram are fakes, all
+ * else is the real thing.
+ *
+ * With Effect's `TestClock` an incident of a day takes milliseconds, and nothing sleeps.
+ */
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { HttpClient } from "effect/http"
+import { run } from "../App.ts"
+import { Http } from "../base/Http.ts"
+import { Settings } from "../base/Keys.ts"
+import { Loops } from "../base/Loops.ts"
+import { Output } from "../base/Output.ts"
+import { readSettings } from "../Settings.ts"
+import { Journal, layerLogger } from "../status/Journal.ts"
+import type { FakeEngine, FakeEngineOptions } from "./FakeEngine.ts"
+import * as FakeEngineServer from "./FakeEngineServer.ts"
+import { type FakeTelegram, type FakeTelegramLimits, makeFakeTelegram } from "./FakeTelegram.ts"
+import { clientOf, type Reply, telegramClient, transportError } from "./InMemory.ts"
+
+export interface ScenarioOptions {
+  /** Environment variables besides those that point at the fakes; these win. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly engine?: Omit<FakeEngineOptions, "nowMs">
+  readonly telegramLimits?: Partial<FakeTelegramLimits>
+}
+
+export interface Scenario {
+  readonly engine: FakeEngine
+  readonly telegram: FakeTelegram
+  /** What the orchestrator's `/metrics` answers from now on. */
+  readonly setOrchestrator: (reply: Reply) => void
+  /** Cuts Telegram off with an errno; null restores it. */
+  readonly cutTelegram: (errno: string | null) => void
+  /** The journal so far, parsed. */
+  readonly journal: () => ReadonlyArray<Readonly<Record<string, unknown>>>
+  /** Everything written so far, journal and console, as it was. */
+  readonly written: () => string
+  /** Starts the watchdog and returns at once. */
+  readonly start: Effect.Effect<void>
+  /** Tells it to leave, and waits until it has. */
+  readonly leave: Effect.Effect<void>
+  /** Texts of the messages Telegram has accepted, from the n-th on. */
+  readonly told: (from?: number) => ReadonlyArray<string>
+}
+
+const token = "123456789:scenario-AAAAAAAAAAAAAAAAAAAAAAA"
+const chat = -1001
+
+export const wellOrchestrator: Reply = {
+  status: 200,
+  headers: { "content-type": "text/plain; version=0.0.4" },
+  body: "# TYPE queue_depth gauge\nqueue_depth 3\n"
+}
+
+const environmentOf = (given: Readonly<Record<string, string>>): Readonly<Record<string, string>> => ({
+  WATCHDOG_HOST_NAME: "fake",
+  WATCHDOG_TIMEZONE: "UTC",
+  WATCHDOG_HTTP_LISTEN: "off",
+  WATCHDOG_DOCKER_HOST: "unix:///fake/docker.sock",
+  WATCHDOG_ORCH_METRICS_URL: "http://orchestrator/metrics",
+  WATCHDOG_TELEGRAM_BOT_TOKEN: token,
+  WATCHDOG_TELEGRAM_CHAT_ID: String(chat),
+  WATCHDOG_TELEGRAM_API_URL: "http://telegram",
+  ...given
+})
+
+/**
+ * Makes a world and a watchdog in it, not yet started. Fails: never; settings that are refused are the test's bug.
+ */
+export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const outer = yield* Effect.scope
+    const engine = yield* FakeEngineServer.make(options.engine)
+    const telegram = makeFakeTelegram({
+      token,
+      chats: [{ id: chat, type: "supergroup", title: "ops" }],
+      nowMs: () => clock.currentTimeMillisUnsafe(),
+      ...(options.telegramLimits === undefined ? {} : { limits: options.telegramLimits })
+    })
+    let orchestrator: Reply = wellOrchestrator
+    let cut: string | null = null
+    const out: Array<string> = []
+    const err: Array<string> = []
+
+    const toTelegram = telegramClient(telegram)
+    const toOrchestrator = clientOf(() => orchestrator)
+    const toEngine = FakeEngineServer.client(engine)
+    const byHost = HttpClient.make((request, url) => {
+      if (url.hostname !== "telegram") return toOrchestrator.execute(request)
+      return cut === null ? toTelegram.execute(request) : Effect.fail(transportError(request, cut))
+    })
+
+    const settings = yield* Effect.orDie(readSettings(environmentOf(options.env ?? {})))
+    const layerWorld = Layer.mergeAll(Journal.layer("scenario"), layerLogger, Loops.layer).pipe(
+      Layer.provideMerge(Output.layerMemory(out, err)),
+      Layer.provideMerge(Layer.succeed(Settings, settings)),
+      Layer.provideMerge(Http.layerTest((route) => (route._tag === "Unix" ? toEngine : byHost)))
+    )
+    const life = yield* Scope.fork(outer)
+    let running: Fiber.Fiber<unknown> | null = null
+
+    return {
+      engine,
+      telegram,
+      setOrchestrator: (reply) => void (orchestrator = reply),
+      cutTelegram: (errno) => void (cut = errno),
+      journal: () => out.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>),
+      written: () => [...out, ...err].join("\n"),
+      start: Effect.gen(function* () {
+        const world = yield* Layer.buildWithScope(layerWorld, life)
+        running = yield* Effect.forkIn(Effect.scoped(run).pipe(Effect.provideContext(world)), life)
+        yield* Effect.yieldNow
+      }),
+      leave: Effect.suspend(() => (running === null ? Effect.void : Fiber.interrupt(running))).pipe(
+        Effect.andThen(Scope.close(life, Exit.void)),
+        Effect.asVoid
+      ),
+      told: (from = 0) => telegram.messages.slice(from).map((message) => message.text)
+    }
+  })
+
+/** The default interval, for tests that count in ticks. */
+export const interval = Duration.seconds(10)
