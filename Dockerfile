@@ -7,14 +7,14 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY tsconfig.json rolldown.config.ts ./
 COPY src src
-RUN npm run build --silent && rm -f dist/*.map
+RUN npm run --silent build:command && rm -f dist/command/*.map
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
 # 16 threads: a hung mount holds one, and DNS needs one.
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 WATCHDOG_HTTP_LISTEN=0.0.0.0:9469
 COPY package.json LICENSE ./
-COPY --from=build /app/dist/ ./dist/
+COPY --from=build /app/dist/command/ ./dist/
 RUN printf '#!/bin/sh\nexec node --permission --allow-fs-read=* --max-semi-space-size=1 /app/dist/main.js "$@"\n' > /usr/local/bin/watchdog \
   && chmod 0755 /usr/local/bin/watchdog
 USER 1000:1000

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The entry file. It loads nothing before it knows that it must: inert means no socket opened and no file read, and a health
  * check every half minute must not cost more than the watchdog itself.
@@ -14,9 +15,9 @@ const beInert = (): void => {
     level: "info",
     message: "WATCHDOG_ENABLED is false: inert, watching nothing"
   }
-  process.stdout.write(`${JSON.stringify(line)}\n`)
-  setInterval(() => {}, longTimeMs)
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0))
+  setInterval(() => {}, longTimeMs)
+  process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
 // libuv reads it when its pool is first used. A hung mount holds a thread, and DNS needs one: 4 are too few.
@@ -30,6 +31,9 @@ if (command === "healthcheck" && process.argv.length === 3) {
   process.exitCode = enabled ? await healthcheck(process.env["WATCHDOG_HTTP_LISTEN"]) : 0
 } else if (!enabled && command === "run") {
   beInert()
+} else if (command === "run" && process.argv.length <= 3) {
+  const { runProcess, watch } = await import("./process.ts")
+  runProcess(watch)
 } else {
   const { main } = await import("./cli.ts")
   main()

@@ -18,7 +18,9 @@ const begin = (options: Scenario.ScenarioOptions = {}, containers: ReadonlyArray
   })
 
 const icons = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
-  texts.flatMap((text) => [...text.matchAll(/^(🔴|🟠|🔁|✅|🕓|⚪|〰️) (\S+)/gmu)].map((match) => `${match[1]} ${match[2]}`)).filter((entry) => !/\d$/.test(entry) || entry.includes(":"))
+  texts
+    .flatMap((text) => [...text.matchAll(/^(🔴|🟠|🔁|✅|🕓|⚪|〰️) (\S+)/gmu)].map((match) => `${match[1]} ${match[2]}`))
+    .filter((entry) => !/\d$/.test(entry) || entry.includes(":"))
 
 describe("a container", () => {
   it.effect("that is killed is told once after K ticks with its exit code, and once when it is back", () =>
@@ -35,7 +37,10 @@ describe("a container", () => {
       yield* TestClock.adjust("10 minutes")
 
       assert.strictEqual(alert.length, 1)
-      assert.match(alert[0] ?? "", /^🔴 container:web exited with code 137 \(SIGKILL\)\nsince 00:00:\d\d \(\d+ s\) · fake\nimage web:1$/)
+      assert.match(
+        alert[0] ?? "",
+        /^🔴 container:web exited with code 137 \(SIGKILL\)\nsince 00:00:\d\d \(\d+ s\) · fake\nimage web:1$/
+      )
       assert.deepStrictEqual([...icons(scenario.told())], ["🔴 container:web", "✅ container:web"])
       assert.strictEqual(scenario.telegram.messages[1]?.replyTo, scenario.telegram.messages[0]?.messageId)
       assert.isTrue(scenario.telegram.messages[1]?.silent)
@@ -69,7 +74,10 @@ describe("a container", () => {
       yield* TestClock.adjust("24 hours")
 
       // 30 min, then 1 h, 2 h, 4 h, 8 h more: at 0.5, 1.5, 3.5, 7.5 and 15.5 hours.
-      assert.deepStrictEqual([...icons(scenario.told())], ["🔴 container:web", ...Array.from({ length: 5 }, () => "🔁 container:web")])
+      assert.deepStrictEqual(
+        [...icons(scenario.told())],
+        ["🔴 container:web", ...Array.from({ length: 5 }, () => "🔁 container:web")]
+      )
     }).pipe(Effect.scoped)
   )
 
@@ -77,7 +85,12 @@ describe("a container", () => {
     Effect.gen(function* () {
       const scenario = yield* begin({}, [])
       const name = "<b>&amp;</b><script>"
-      scenario.engine.run({ name, image: "</b><i>", labels: { __proto__: "x", "watchdog.x": "<u>" }, restart: "always" })
+      scenario.engine.run({
+        name,
+        image: "</b><i>",
+        labels: { __proto__: "x", "watchdog.x": "<u>" },
+        restart: "always"
+      })
       yield* TestClock.adjust("60 seconds")
 
       scenario.engine.kill(name)
@@ -143,7 +156,10 @@ describe("the engine", () => {
       scenario.engine.behave()
       yield* TestClock.adjust("60 seconds")
 
-      assert.sameMembers([...icons(scenario.told())], ["🔴 source:containers", "✅ source:containers", "🔴 container:db"])
+      assert.sameMembers(
+        [...icons(scenario.told())],
+        ["🔴 source:containers", "✅ source:containers", "🔴 container:db"]
+      )
     }).pipe(Effect.scoped)
   )
 })
@@ -196,39 +212,46 @@ describe("Telegram", () => {
     scenario.telegram.setMode("up")
   }
 
-  it.effect.each(troubles)("that %s during a fault which came and went gets one message with both times, in the end", ([, break_]) =>
-    Effect.gen(function* () {
-      const scenario = yield* begin()
+  it.effect.each(troubles)(
+    "that %s during a fault which came and went gets one message with both times, in the end",
+    ([, break_]) =>
+      Effect.gen(function* () {
+        const scenario = yield* begin()
 
-      break_(scenario)
-      scenario.engine.kill("web")
-      yield* TestClock.adjust("40 seconds")
-      scenario.engine.start("web")
-      yield* TestClock.adjust("20 seconds")
-      assert.deepStrictEqual([...scenario.told()], [])
-      restore(scenario)
-      // A refusal for good is probed every ten minutes.
-      yield* TestClock.adjust("12 minutes")
+        break_(scenario)
+        scenario.engine.kill("web")
+        yield* TestClock.adjust("40 seconds")
+        scenario.engine.start("web")
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual([...scenario.told()], [])
+        restore(scenario)
+        // A refusal for good is probed every ten minutes.
+        yield* TestClock.adjust("12 minutes")
 
-      assert.strictEqual(scenario.told().length, 1)
-      assert.match(scenario.told()[0] ?? "", /^(🕓|✅) container:web [\s\S]*down 00:00:\d\d–00:01:\d\d \(\d+ s\)/)
-    }).pipe(Effect.scoped)
+        assert.strictEqual(scenario.told().length, 1)
+        assert.match(scenario.told()[0] ?? "", /^(🕓|✅) container:web [\s\S]*down 00:00:\d\d–00:01:\d\d \(\d+ s\)/)
+      }).pipe(Effect.scoped)
   )
 
-  it.effect("that migrates the chat, loses the topic or refuses the markup gets the message all the same, at once", () =>
-    Effect.gen(function* () {
-      const scenario = yield* begin({ env: { WATCHDOG_TELEGRAM_THREAD_ID: "77" } })
-      scenario.telegram.script({ mode: { migrateTo: -1002 } })
+  it.effect(
+    "that migrates the chat, loses the topic or refuses the markup gets the message all the same, at once",
+    () =>
+      Effect.gen(function* () {
+        const scenario = yield* begin({ env: { WATCHDOG_TELEGRAM_THREAD_ID: "77" } })
+        scenario.telegram.script({ mode: { migrateTo: -1002 } })
 
-      scenario.engine.kill("web")
-      yield* TestClock.adjust("25 seconds")
-      scenario.telegram.setMode({ cantParse: true })
-      scenario.engine.kill("db")
-      yield* TestClock.adjust("25 seconds")
+        scenario.engine.kill("web")
+        yield* TestClock.adjust("25 seconds")
+        scenario.telegram.setMode({ cantParse: true })
+        scenario.engine.kill("db")
+        yield* TestClock.adjust("25 seconds")
 
-      assert.deepStrictEqual([...icons(scenario.told())], ["🔴 container:web", "🔴 container:db"])
-      assert.deepStrictEqual(scenario.telegram.messages.map((message) => message.chatId), [-1002, -1002])
-    }).pipe(Effect.scoped)
+        assert.deepStrictEqual([...icons(scenario.told())], ["🔴 container:web", "🔴 container:db"])
+        assert.deepStrictEqual(
+          scenario.telegram.messages.map((message) => message.chatId),
+          [-1002, -1002]
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.effect("gets fifty deaths at once in at most three messages that name them all, within its limits", () =>
@@ -240,7 +263,10 @@ describe("Telegram", () => {
       yield* TestClock.adjust("40 seconds")
 
       assert.isAtMost(scenario.told().length, 3)
-      assert.sameMembers([...icons(scenario.told())], names.map((name) => `🔴 container:${name}`))
+      assert.sameMembers(
+        [...icons(scenario.told())],
+        names.map((name) => `🔴 container:${name}`)
+      )
       assert.deepStrictEqual([...scenario.telegram.refusals], [])
     }).pipe(Effect.scoped)
   )

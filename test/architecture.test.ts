@@ -27,7 +27,9 @@ const codeOf = (text: string): string =>
   text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|[^:"'`])\/\/.*$/gm, "$1")
 
 const importsOf = (file: string): ReadonlyArray<string> =>
-  [...codeOf(read(file)).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)"([^"]+)"/gm)].map((match) => match[1] ?? "")
+  [...codeOf(read(file)).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)"([^"]+)"/gm)].map(
+    (match) => match[1] ?? ""
+  )
 
 const localImports = (file: string): ReadonlyArray<string> =>
   importsOf(file)
@@ -39,7 +41,14 @@ const stages = ["collector", "monitor", "queue", "sink", "status"]
 const stageOf = (file: string): string => relative(file).split(path.sep)[0] ?? ""
 
 /** Files that hold the process: streams, environment, signals, exit codes. */
-const entryFiles = new Set(["main.ts", "cli.ts", "healthcheck.ts", "testing/fakeTelegramMain.ts", "testing/fakeOrchestratorMain.ts"])
+const entryFiles = new Set([
+  "main.ts",
+  "cli.ts",
+  "process.ts",
+  "healthcheck.ts",
+  "testing/fakeTelegramMain.ts",
+  "testing/fakeOrchestratorMain.ts"
+])
 
 describe("imports", () => {
   it("go with the flow", () => {
@@ -60,7 +69,11 @@ describe("imports", () => {
   it("of base reach nothing but base", () => {
     const outside = sources
       .filter((file) => stageOf(file) === "base")
-      .flatMap((file) => localImports(file).filter((target) => stageOf(target) !== "base").map((target) => `${relative(file)} imports ${relative(target)}`))
+      .flatMap((file) =>
+        localImports(file)
+          .filter((target) => stageOf(target) !== "base")
+          .map((target) => `${relative(file)} imports ${relative(target)}`)
+      )
 
     assert.deepStrictEqual(outside, [])
   })
@@ -68,7 +81,11 @@ describe("imports", () => {
   it("of decision reach nothing but decision, not even a package", () => {
     const outside = sources
       .filter((file) => stageOf(file) === "decision")
-      .flatMap((file) => importsOf(file).filter((name) => !name.startsWith("./")).map((name) => `${relative(file)} imports ${name}`))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((name) => !name.startsWith("./"))
+          .map((name) => `${relative(file)} imports ${name}`)
+      )
 
     assert.deepStrictEqual(outside, [])
   })
@@ -107,11 +124,16 @@ describe("imports", () => {
 
 describe("catalogues", () => {
   const listed = (stage: string): ReadonlyArray<string> =>
-    [...read(path.join(src, stage, "index.ts")).matchAll(/export \* as \w+ from "\.\/(\w+)\.ts"/g)].map((match) => match[1] ?? "")
+    [...read(path.join(src, stage, "index.ts")).matchAll(/export \* as \w+ from "\.\/(\w+)\.ts"/g)].map(
+      (match) => match[1] ?? ""
+    )
   const withEntry = (stage: string): ReadonlyArray<string> =>
     fs
       .readdirSync(path.join(src, stage))
-      .filter((name) => name.endsWith(".ts") && /export const entry = (collector|sink)Entry\(/.test(read(path.join(src, stage, name))))
+      .filter(
+        (name) =>
+          name.endsWith(".ts") && /export const entry = (collector|sink)Entry\(/.test(read(path.join(src, stage, name)))
+      )
       .map((name) => name.replace(".ts", ""))
 
   it.each(["collector", "sink"])("of %s list exactly the files that are one", (stage) => {
@@ -159,7 +181,7 @@ describe("code", () => {
   })
 
   it("begins each file with what it is for", () => {
-    const silent = sources.filter((file) => !read(file).startsWith("/**")).map(relative)
+    const silent = sources.filter((file) => !read(file).replace(/^#!.*\n/, "").startsWith("/**")).map(relative)
 
     assert.deepStrictEqual(silent, [])
   })
@@ -183,10 +205,30 @@ describe("tests", () => {
 
   /** Types, catalogues, wiring that other tests run through, and what only the end-to-end tests can start. */
   const untested = new Set([
-    "cli.ts", "main.ts", "Config.ts", "Check.ts", "healthcheck.ts", "base/Output.ts", "base/Truth.ts", "base/Uncancellable.ts",
-    "collector/Cadence.ts", "collector/Collector.ts", "decision/Alert.ts", "decision/Observation.ts", "decision/SignalState.ts",
-    "queue/Alerts.ts", "sink/Sink.ts", "collector/exposition/Sample.ts", "status/Listen.ts", "testing/FakeEngineServer.ts", "testing/FakeEngineText.ts", "testing/FakeEngineWorld.ts", "testing/FakeTelegramServer.ts",
-    "testing/fakeOrchestratorMain.ts", "testing/fakeTelegramMain.ts"
+    "cli.ts",
+    "process.ts",
+    "main.ts",
+    "Config.ts",
+    "Check.ts",
+    "healthcheck.ts",
+    "base/Output.ts",
+    "base/Truth.ts",
+    "base/Uncancellable.ts",
+    "collector/Cadence.ts",
+    "collector/Collector.ts",
+    "decision/Alert.ts",
+    "decision/Observation.ts",
+    "decision/SignalState.ts",
+    "queue/Alerts.ts",
+    "sink/Sink.ts",
+    "collector/exposition/Sample.ts",
+    "status/Listen.ts",
+    "testing/FakeEngineServer.ts",
+    "testing/FakeEngineText.ts",
+    "testing/FakeEngineWorld.ts",
+    "testing/FakeTelegramServer.ts",
+    "testing/fakeOrchestratorMain.ts",
+    "testing/fakeTelegramMain.ts"
   ])
 
   it("exist for every source that decides something", () => {
@@ -202,7 +244,9 @@ describe("tests", () => {
 describe("the canon of settings", () => {
   const known = allKeys.map((key) => key.name).sort()
   const named = (text: string, pattern: RegExp): ReadonlyArray<string> =>
-    [...new Set([...text.matchAll(pattern)].map((match) => match[1] ?? ""))].filter((name) => !name.endsWith("_FILE")).sort()
+    [...new Set([...text.matchAll(pattern)].map((match) => match[1] ?? ""))]
+      .filter((name) => !name.endsWith("_FILE"))
+      .sort()
 
   it("has no name twice", () => {
     assert.strictEqual(new Set(known).size, known.length)
@@ -212,7 +256,10 @@ describe("the canon of settings", () => {
     const inCode = sources.flatMap((file) => named(codeOf(read(file)), /"(WATCHDOG_[A-Z_]*[A-Z])"/g))
     const intervals = allKeys.map((key) => key.name).filter((name) => /^WATCHDOG_[A-Z]+_INTERVAL$/.test(name))
 
-    assert.sameMembers([...new Set([...inCode, ...intervals])].filter((name) => !["WATCHDOG_USEC", "WATCHDOG_PID"].includes(name)), known)
+    assert.sameMembers(
+      [...new Set([...inCode, ...intervals])].filter((name) => !["WATCHDOG_USEC", "WATCHDOG_PID"].includes(name)),
+      known
+    )
   })
 
   it("stands in .env.example, name for name", () => {
@@ -231,7 +278,9 @@ describe("the repository", () => {
 
   it("pins every dependency exactly", () => {
     const manifest = JSON.parse(read(path.join(root, "package.json"))) as Record<string, Record<string, string>>
-    const loose = Object.entries({ ...manifest["dependencies"], ...manifest["devDependencies"] }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+    const loose = Object.entries({ ...manifest["dependencies"], ...manifest["devDependencies"] }).filter(
+      ([, version]) => !/^\d+\.\d+\.\d+$/.test(version)
+    )
 
     assert.deepStrictEqual(loose, [])
   })

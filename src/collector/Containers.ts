@@ -213,12 +213,17 @@ const isWatched = (watching: Watching, item: ListItem, identity: Identity): bool
   (watching.wanted.length === 0 || watching.wanted.some((pattern) => matches(pattern, identity))) &&
   !watching.excluded.some((pattern) => matches(pattern, identity))
 
-/** One entry per identity: while compose recreates there are two containers, and the new one is not a signal. */
+/**
+ * One entry per identity: while compose recreates there are two containers, and the new one is not a signal. Two that only
+ * share their labels are told apart by name: none hides behind the other.
+ */
 const group = (watching: Watching, items: ReadonlyArray<ListItem>): ReadonlyArray<Present> => {
   const byKey = new Map<string, { main: ListItem | null; replacement: ListItem | null; identity: Identity }>()
   for (const item of items) {
-    const identity = identify(item)
-    if (!isWatched(watching, item, identity)) continue
+    const labelled = identify(item)
+    if (!isWatched(watching, item, labelled)) continue
+    const isDouble = !labelled.replacement && (byKey.get(labelled.key)?.main ?? null) !== null
+    const identity = isDouble ? { ...labelled, key: `${labelled.key} ${labelled.name}` } : labelled
     const found = byKey.get(identity.key) ?? { main: null, replacement: null, identity }
     if (identity.replacement) found.replacement = item
     else {
@@ -359,12 +364,16 @@ const learn = (watching: Watching, key: string, document: unknown, nowMs: number
   const before = memory.inspected
   memory.inspected = inspected
   if (before === null) return
-  const more = (inspected.RestartCount ?? 0) - (before.RestartCount ?? 0)
+  const more = restartsDone(inspected) - restartsDone(before)
   const startedAgain = inspected.State.StartedAt !== before.State.StartedAt
   // A count that fell was reset by a manual start or by the engine: one start then, as the time of it says.
   if (more > 0) addStarts(memory, more, nowMs)
   else if (startedAgain) addStarts(memory, 1, nowMs)
 }
+
+/** The engine counts a restart when the container has died: in the back-off the last one is still to come. */
+const restartsDone = ({ RestartCount, State }: InspectDocument): number =>
+  (RestartCount ?? 0) - (State.Restarting === true ? 1 : 0)
 
 /* Verdicts */
 
@@ -388,7 +397,9 @@ const updateLoop = (memory: Memory, state: ContainerState, uptimeMs: number, now
   memory.startsMs = memory.startsMs.filter((at) => nowMs - at <= loopWindowMs)
   const many = memory.startsMs.length >= loopStarts
   const steady = state._tag === "Running" && uptimeMs > loopRunMs
-  memory.looping = many || (memory.looping && !steady)
+  // At rest it loops no more: the engine gave up, or somebody stopped it.
+  const alive = state._tag === "Running" || state._tag === "Restarting"
+  memory.looping = many || (memory.looping && alive && !steady)
 }
 
 /**

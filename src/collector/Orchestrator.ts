@@ -9,13 +9,7 @@ import { HttpClientRequest } from "effect/http"
 import { Http, capBody, errorText } from "../base/Http.ts"
 import * as Keys from "../base/Keys.ts"
 import { cadenceOf, intervalKey } from "./Cadence.ts"
-import {
-  type Collector,
-  type Report,
-  type SeenLook,
-  entry as collectorEntry,
-  seen
-} from "./Collector.ts"
+import { type Collector, type Report, type SeenLook, entry as collectorEntry, seen } from "./Collector.ts"
 import type { SignalSpec } from "../decision/index.ts"
 import { parseExposition } from "./exposition/Exposition.ts"
 

@@ -54,9 +54,10 @@ export class Monitors extends Context.Service<
 
       return Monitors.of({
         observe: (spec, input) =>
-          Effect.gen(function* () {
-            const actor = actors.get(spec.signal)?.actor ?? (yield* begin(spec))
-            yield* Queue.offer(actor.mailbox, { spec, input })
+          Effect.suspend(() => {
+            const known = actors.get(spec.signal)
+            const actor = known === undefined ? begin(spec) : Effect.succeed(known.actor)
+            return Effect.flatMap(actor, ({ mailbox }) => Effect.asVoid(Queue.offer(mailbox, { spec, input })))
           }),
         retire: (signal, reason) =>
           Effect.gen(function* () {
@@ -66,10 +67,11 @@ export class Monitors extends Context.Service<
             const spec = yield* Ref.get(child.actor.spec)
             yield* Queue.offer(child.actor.mailbox, { spec, input: { _tag: "Retired", reason } })
           }),
-        all: Effect.suspend(() =>
-          Effect.forEach([...actors.values()], ({ actor }) =>
-            Effect.all({ spec: Ref.get(actor.spec), state: Ref.get(actor.state) })
-          )
+        all: Effect.sync(() =>
+          Array.from(actors.values(), ({ actor }) => ({
+            spec: Ref.getUnsafe(actor.spec),
+            state: Ref.getUnsafe(actor.state)
+          }))
         ),
         dead: Effect.sync(() =>
           [...actors].filter(([, child]) => !FiberMap.hasUnsafe(fibers, child.fiber)).map(([signal]) => signal)

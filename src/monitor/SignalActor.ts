@@ -3,7 +3,7 @@
  *
  * The state lives outside the fiber, so an actor that crashes starts again with what it knew.
  */
-import { Duration, Effect, Fiber, FiberSet, Option, Queue, Ref, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, FiberSet, Option, Queue, Ref, type Scope } from "effect"
 import { monotonicMs } from "../base/Monotonic.ts"
 import {
   type Alert,
@@ -50,42 +50,63 @@ export const live = (actor: SignalActor, told: Told): Effect.Effect<void> =>
   Effect.scoped(
     Effect.gen(function* () {
       const timer = yield* makeTimer(actor)
+      const clock = yield* Clock.Clock
       while (true) {
         const letter = yield* Queue.take(actor.mailbox)
-        yield* Ref.set(actor.spec, letter.spec)
-        const deadlineMs = yield* handle(actor, letter, told)
+        if (Ref.getUnsafe(actor.spec) !== letter.spec) yield* Ref.set(actor.spec, letter.spec)
+        const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        const stepped = step(letter.spec.policy, Ref.getUnsafe(actor.state), letter.input, nowMs)
+        // The common case is one step that decides nothing: everything else is off this path.
+        if (stepped.decision === undefined) yield* Ref.set(actor.state, stepped.state)
+        const deadlineMs = isDone(stepped, nowMs)
+          ? stepped.deadlineMs
+          : yield* goOn(actor, letter, told, stepped, nowMs)
         if (letter.input._tag === "Retired") return
-        yield* timer(deadlineMs)
+        if (timer.isEarlier(deadlineMs)) yield* timer.arm(deadlineMs)
       }
     })
   )
 
-/** One letter and whatever has fallen due with it; at most a second decision can be due at once. */
-const handle = (actor: SignalActor, letter: Letter, told: Told): Effect.Effect<number | undefined> =>
+const isDone = ({ decision, deadlineMs }: Stepped, nowMs: number): boolean =>
+  decision === undefined && (deadlineMs === undefined || deadlineMs > nowMs)
+
+/** Two decisions can be due at once (settled, then a turn); what should be left after four rings again at once. */
+const dueAtOnceMax = 4
+
+/** Tells what was decided, and whatever else has fallen due with it. */
+const goOn = (
+  actor: SignalActor,
+  letter: Letter,
+  told: Told,
+  first: Stepped,
+  nowMs: number
+): Effect.Effect<number | undefined> =>
   Effect.gen(function* () {
-    let input = letter.input
-    while (true) {
-      const nowMs = yield* monotonicMs
-      const stepped: Stepped = step(letter.spec.policy, yield* Ref.get(actor.state), input, nowMs)
-      const { decision, deadlineMs } = stepped
-      if (decision !== undefined) {
-        const { signal, severity, policy } = letter.spec
-        yield* told.alert({ signal, severity, cooldownMs: policy.cooldownMs, decision })
+    let stepped = first
+    for (let due = 0; due < dueAtOnceMax && !isDone(stepped, nowMs); due++) {
+      const { signal, severity, policy } = letter.spec
+      if (stepped.decision !== undefined) {
+        yield* told.alert({ signal, severity, cooldownMs: policy.cooldownMs, decision: stepped.decision })
+        // Only now: a defect while telling must not leave a state that believes it was told.
+        yield* Ref.set(actor.state, stepped.state)
       }
-      // Only now: a defect while telling must not leave a state that believes it was told.
-      yield* Ref.set(actor.state, stepped.state)
-      if (deadlineMs === undefined || deadlineMs > nowMs) return deadlineMs
-      input = elapsed
+      if (letter.input._tag === "Retired") return undefined
+      stepped = step(policy, stepped.state, elapsed, nowMs)
+      if (stepped.decision === undefined) yield* Ref.set(actor.state, stepped.state)
     }
+    return stepped.deadlineMs
   })
 
-type Arm = (deadlineMs: number | undefined) => Effect.Effect<void>
+interface Timer {
+  readonly isEarlier: (deadlineMs: number | undefined) => deadlineMs is number
+  readonly arm: (deadlineMs: number) => Effect.Effect<void>
+}
 
 /**
  * One timer per actor. It is armed anew only for an earlier moment and otherwise rings early, for re-arming on every letter
  * cost three times the step itself (27 against 9 ms a round of 1,000 signals).
  */
-const makeTimer = (actor: SignalActor): Effect.Effect<Arm, never, Scope.Scope> =>
+const makeTimer = (actor: SignalActor): Effect.Effect<Timer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const fibers = yield* FiberSet.make<void>()
     let armedMs = Number.POSITIVE_INFINITY
@@ -98,13 +119,13 @@ const makeTimer = (actor: SignalActor): Effect.Effect<Arm, never, Scope.Scope> =
         const spec = yield* Ref.get(actor.spec)
         yield* Queue.offer(actor.mailbox, { spec, input: elapsed })
       })
-    return (deadlineMs) => {
-      if (deadlineMs === undefined || deadlineMs >= armedMs) return Effect.void
-      const before = ringing
-      armedMs = deadlineMs
-      return Effect.gen(function* () {
-        if (Option.isSome(before)) yield* Fiber.interrupt(before.value)
-        ringing = Option.some(yield* FiberSet.run(fibers, ring(deadlineMs)))
-      })
+    return {
+      isEarlier: (deadlineMs): deadlineMs is number => deadlineMs !== undefined && deadlineMs < armedMs,
+      arm: (deadlineMs) =>
+        Effect.gen(function* () {
+          armedMs = deadlineMs
+          if (Option.isSome(ringing)) yield* Fiber.interrupt(ringing.value)
+          ringing = Option.some(yield* FiberSet.run(fibers, ring(deadlineMs)))
+        })
     }
   })

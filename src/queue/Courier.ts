@@ -87,7 +87,7 @@ interface Post {
   readonly onHealth: OnHealth
   /** Prints what was told; nothing where the sink itself is the console. */
   readonly view: (text: string) => Effect.Effect<void>
-  wake: Fiber.Fiber<void> | null
+  wake: { readonly fiber: Fiber.Fiber<void>; readonly atMs: number } | null
 }
 
 type Runtime = Journal | Renderer | Loops
@@ -145,7 +145,7 @@ export const startCourier = (
           yield* Effect.timeoutOption(Effect.andThen(asked, Deferred.await(done)), Duration.millis(Math.max(0, leftMs)))
           yield* Fiber.interrupt(verifying)
           yield* Fiber.interrupt(loop)
-          if (post.wake !== null) yield* Fiber.interrupt(post.wake)
+          if (post.wake !== null) yield* Fiber.interrupt(post.wake.fiber)
           yield* logUnsent(post)
         }).pipe(Effect.provideContext(context)),
       health: Effect.map(Ref.get(post.state), (state) => ({
@@ -201,7 +201,7 @@ const next = (post: Post): Effect.Effect<boolean, never, Runtime> =>
       yield* Deferred.succeed(state.flush.done, undefined)
       return true
     }
-    if (Number.isFinite(startMs)) yield* wakeAt(post, startMs - nowMs)
+    if (Number.isFinite(startMs)) yield* wakeAt(post, startMs, nowMs)
     return false
   })
 
@@ -212,14 +212,16 @@ const earliestMs = (sink: Sink, state: State, nowMs: number): number => {
   return Math.max(state.notBeforeMs, oldest === undefined ? 0 : oldest + minuteMs)
 }
 
-const wakeAt = (post: Post, afterMs: number): Effect.Effect<void> =>
+/** An alarm that rings early is left as it is: whoever is woken looks again. */
+const wakeAt = (post: Post, atMs: number, nowMs: number): Effect.Effect<void> =>
   Effect.gen(function* () {
-    if (post.wake !== null) yield* Fiber.interrupt(post.wake)
+    if (post.wake !== null && post.wake.atMs <= atMs) return
+    if (post.wake !== null) yield* Fiber.interrupt(post.wake.fiber)
     const ring = Effect.andThen(
-      Effect.sleep(Duration.millis(Math.ceil(afterMs))),
+      Effect.sleep(Duration.millis(Math.ceil(atMs - nowMs))),
       Queue.offer(post.mailbox, { _tag: "Wake" })
     )
-    post.wake = yield* Effect.forkDetach(Effect.asVoid(ring))
+    post.wake = { fiber: yield* Effect.forkDetach(Effect.asVoid(ring)), atMs }
   })
 
 const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Effect<void, never, Runtime> =>

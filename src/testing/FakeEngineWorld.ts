@@ -57,6 +57,7 @@ export interface FakeContainer {
 }
 
 interface Crash {
+  readonly sinceMs: number
   readonly exitCode: number
   readonly afterMs: number
   readonly oom: boolean
@@ -114,7 +115,7 @@ export interface FakeWorld {
     exitCode: number,
     options?: { readonly oom?: boolean; readonly backoff?: boolean }
   ) => void
-  /** From now on it dies so long after each start, with back-off, until `settle`. */
+  /** From now on it dies, and so long after each start again, with back-off, until `settle`. */
   readonly crashLoop: (
     name: string,
     options: { readonly exitCode: number; readonly afterMs?: number; readonly oom?: boolean }
@@ -251,7 +252,7 @@ export const makeWorld = (nowMs: () => number): World => {
         return dead.restarting && !backoff ? started(dead, atMs) : dead
       }),
     crashLoop: (name, { exitCode, afterMs = 0, oom = false }) =>
-      change(name, (container) => ({ ...container, crashes: { exitCode, afterMs, oom } })),
+      change(name, (container, sinceMs) => ({ ...container, crashes: { sinceMs, exitCode, afterMs, oom } })),
     settle: (name) => change(name, (container) => ({ ...container, crashes: null })),
     stop,
     kill: (name) =>
@@ -426,8 +427,9 @@ const comesBack = ({ restart, restartCount, stoppedByHand }: FakeContainer, exit
 /** When something is next to happen to it by itself. */
 const dueMs = (container: FakeContainer): number | null => {
   if (container.restarting) return container.restartAtMs
-  if (!container.running || container.paused || container.crashes === null || container.startedMs === null) return null
-  return container.startedMs + container.crashes.afterMs
+  const { crashes, startedMs } = container
+  if (!container.running || container.paused || crashes === null || startedMs === null) return null
+  return Math.max(startedMs, crashes.sinceMs) + crashes.afterMs
 }
 
 /** The engine calls a container unhealthy when it stops probing it: on exit and on pause, without an event. */

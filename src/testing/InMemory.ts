@@ -12,13 +12,18 @@ export interface Answer {
 /** `hang` never answers; an errno fails the request with it. */
 export type Reply = Answer | "hang" | { readonly errno: string }
 
-export const transportError = (request: HttpClientRequest.HttpClientRequest, errno: string): HttpClientError.HttpClientError =>
+export const transportError = (
+  request: HttpClientRequest.HttpClientRequest,
+  errno: string
+): HttpClientError.HttpClientError =>
   new HttpClientError.HttpClientError({
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(errno), { code: errno }) })
   })
 
 /** A client whose every request is answered by this function. */
-export const clientOf = (reply: (request: HttpClientRequest.HttpClientRequest, url: URL) => Reply): HttpClient.HttpClient =>
+export const clientOf = (
+  reply: (request: HttpClientRequest.HttpClientRequest, url: URL) => Reply
+): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.suspend(() => {
       const found = reply(request, url)
@@ -29,7 +34,10 @@ export const clientOf = (reply: (request: HttpClientRequest.HttpClientRequest, u
   )
 
 /** `fromWeb` reads its body through a promise, which a test clock overtakes: here the text is there at once. */
-const responseOf = (request: HttpClientRequest.HttpClientRequest, { status, headers, body }: Answer): HttpClientResponse.HttpClientResponse =>
+const responseOf = (
+  request: HttpClientRequest.HttpClientRequest,
+  { status, headers, body }: Answer
+): HttpClientResponse.HttpClientResponse =>
   Object.defineProperty(HttpClientResponse.fromWeb(request, new Response(body, { status, headers })), "text", {
     value: Effect.succeed(body)
   })
@@ -40,6 +48,11 @@ const bodyText = (request: HttpClientRequest.HttpClientRequest): string =>
 /** The fake Telegram without its server. */
 export const telegramClient = (core: FakeTelegram): HttpClient.HttpClient =>
   clientOf((request, url) => {
-    const answer = core.handle({ method: request.method, path: url.pathname, headers: { ...request.headers }, body: bodyText(request) })
+    const answer = core.handle({
+      method: request.method,
+      path: url.pathname,
+      headers: { ...request.headers },
+      body: bodyText(request)
+    })
     return answer === "reset" ? { errno: "ECONNRESET" } : answer
   })

@@ -116,7 +116,7 @@ export type HealthState = "none" | "starting" | "healthy" | "unhealthy"
 export type ContainerState =
   | { readonly _tag: "Running"; readonly health: HealthState; readonly check: string | null }
   | { readonly _tag: "Paused" }
-  | { readonly _tag: "Restarting"; readonly exitCode: number | null }
+  | { readonly _tag: "Restarting"; readonly exitCode: number | null; readonly oom: boolean }
   | { readonly _tag: "Exited"; readonly exitCode: number | null; readonly oom: boolean; readonly error: string | null }
   /** Made and never started: a port was taken, a mount is missing. */
   | { readonly _tag: "Created"; readonly error: string | null }
@@ -160,6 +160,8 @@ export const classifyContainer = (item: ListItem, inspected: InspectDocument | n
   const state = inspected?.State
   const exitCode = exitCodeIn(status) ?? state?.ExitCode ?? null
   const error = textOrNull(state?.Error)
+  // The flag means that some process in it was killed since its start: one that ended with 0 did not die of it.
+  const oom = state?.OOMKilled === true && exitCode !== 0
   switch (item.State.toLowerCase()) {
     case "running":
       return /\(paused\)/i.test(status)
@@ -168,10 +170,10 @@ export const classifyContainer = (item: ListItem, inspected: InspectDocument | n
     case "paused":
       return { _tag: "Paused" }
     case "restarting":
-      return { _tag: "Restarting", exitCode }
+      return { _tag: "Restarting", exitCode, oom }
     case "exited":
     case "stopped":
-      return { _tag: "Exited", exitCode, oom: state?.OOMKilled === true, error }
+      return { _tag: "Exited", exitCode, oom, error }
     case "created":
     case "configured":
       return { _tag: "Created", error }
@@ -261,9 +263,18 @@ const atRest = (
 const errorLines = (error: string | null): ReadonlyArray<string> =>
   error === null ? [] : [`engine: ${clip(oneLine(error), 300)}`]
 
-const loopText = (is: Circumstances, exitCode: number | null): string => {
-  const last = exitCode === null ? "" : `, last ${exitText(exitCode)}`
-  return is.starts > 0 ? `restart loop: ${is.starts} starts in the last minute${last}` : `restarting${last}`
+const endText = (exitCode: number | null, oom: boolean): string =>
+  oom ? `killed: out of memory (${exitText(exitCode)})` : exitText(exitCode)
+
+const loop = (is: Circumstances, state: ContainerState): ContainerVerdict => {
+  const ended = state._tag === "Restarting" || state._tag === "Exited" ? state : { exitCode: null, oom: false }
+  return active(loopText(is, ended), is.context, ended.oom)
+}
+
+const loopText = (is: Circumstances, ended: { readonly exitCode: number | null; readonly oom: boolean }): string => {
+  const last = ended.exitCode === null ? "" : `, last ${endText(ended.exitCode, ended.oom)}`
+  if (!is.looping || is.starts === 0) return `restarting${last}`
+  return `restart loop: ${is.starts} ${is.starts === 1 ? "start" : "starts"} in the last minute${last}`
 }
 
 /**
@@ -274,16 +285,14 @@ const loopText = (is: Circumstances, exitCode: number | null): string => {
  * code does not know alarms only where the container is expected to run.
  */
 export const containerAlarm = (state: ContainerState, is: Circumstances): ContainerVerdict => {
-  if (is.looping) return active(loopText(is, "exitCode" in state ? state.exitCode : null), is.context)
+  if (is.looping) return loop(is, state)
   switch (state._tag) {
     case "Running":
       return running(state.health, state.check, is)
     case "Restarting":
-      return active(loopText(is, state.exitCode), is.context)
-    case "Exited": {
-      const summary = state.oom ? `killed: out of memory (${exitText(state.exitCode)})` : exitText(state.exitCode)
-      return atRest(is, summary, errorLines(state.error), state.oom)
-    }
+      return loop(is, state)
+    case "Exited":
+      return atRest(is, endText(state.exitCode, state.oom), errorLines(state.error), state.oom)
     case "Created":
       return atRest(is, "created but never started", errorLines(state.error))
     case "Paused":
@@ -317,8 +326,9 @@ const running = (health: HealthState, check: string | null, is: Circumstances): 
 /** Control characters and line breaks become spaces. */
 export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim()
 
+/** At most so many UTF-16 units; a pair of surrogates is kept or dropped whole. */
 export const clip = (text: string, unitsMax: number): string =>
-  text.length <= unitsMax ? text : `${text.slice(0, unitsMax - 1)}…`
+  text.length <= unitsMax ? text : `${text.slice(0, unitsMax - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 
 const spans: ReadonlyArray<readonly [RegExp, number, number]> = [
   [/^Less than a second/, 0, 1_000],

@@ -89,19 +89,25 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
             Effect.flatMap((response) => Effect.map(response.text, (body) => ({ response, body }))),
             capBody(bodyBytesMax),
             Effect.mapError(failed),
-            Effect.timeoutOrElse({
-              duration: Duration.millis(timeoutMs),
-              orElse: () =>
-                Effect.fail(
-                  new CollectError({
-                    reason: "Timeout",
-                    detail: `the engine at ${host} does not answer: nothing within ${timeoutMs} ms`
-                  })
-                )
-            }),
             Effect.tapError(() => Ref.set(engine, undefined))
           )
         : Effect.die(new Error(`GET ${path} is not on the allow-list`))
+
+    /** One deadline for a look and all its requests: a slow ping leaves its list less time. */
+    const inTime = <A>(look: Effect.Effect<A, CollectError>): Effect.Effect<A, CollectError> =>
+      Effect.timeoutOrElse(look, {
+        duration: Duration.millis(timeoutMs),
+        orElse: () =>
+          Effect.andThen(
+            Ref.set(engine, undefined),
+            Effect.fail(
+              new CollectError({
+                reason: "Timeout",
+                detail: `the engine at ${host} does not answer: nothing within ${timeoutMs} ms`
+              })
+            )
+          )
+      })
 
     const negotiate: Effect.Effect<Engine, CollectError> = Effect.gen(function* () {
       const known = yield* Ref.get(engine)
@@ -138,7 +144,7 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
         const items = yield* parseJson(host, "the container list", answer.body)
         if (!Array.isArray(items)) return yield* malformed(host, "the container list is not a JSON array", answer.body)
         return { engine: answer.engine, items }
-      }),
+      }).pipe(inTime),
       inspect: (id) =>
         Effect.gen(function* () {
           const answer = yield* versioned(`/containers/${id}/json`)
@@ -150,7 +156,7 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
             _tag: "Document" as const,
             document: yield* parseJson(host, `inspect of ${id.slice(0, 12)}`, answer.body)
           }
-        })
+        }).pipe(inTime)
     })
   })
 
@@ -205,4 +211,4 @@ const olderVersion = (offered: string, ours: string): string => {
 
 /** The version a "client version is too old/new" answer asks for. */
 const wantedVersion = (body: string): string | undefined =>
-  /(?:Minimum|Maximum) supported API version is (1\.\d+)/i.exec(body)?.[1]
+  /(?:Minimum|Maximum) supported API version is (1\.\d{1,2})(?!\d)/i.exec(body)?.[1]

@@ -17,7 +17,9 @@ export const containerIdIn = (mountinfo: string): string | null => {
 }
 
 /** Read at once, not awaited: procfs does not block, and a start under a test clock stays one step. */
-export const ownContainerId: Effect.Effect<string | null> = Effect.try(() => fs.readFileSync("/proc/self/mountinfo", "utf8")).pipe(
+export const ownContainerId: Effect.Effect<string | null> = Effect.try(() =>
+  fs.readFileSync("/proc/self/mountinfo", "utf8")
+).pipe(
   Effect.map(containerIdIn),
   // No such file outside Linux: then there is no container to leave out either.
   Effect.orElseSucceed(() => null)

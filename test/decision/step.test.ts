@@ -1,0 +1,263 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as Arbitrary from "effect/Arbitrary"
+import {
+  type Decision,
+  type DecideState,
+  type Policy,
+  type SignalState,
+  decide,
+  step
+} from "../../src/decision/index.ts"
+import { elapsed, missed, moves, play, policies, policyOf, seen } from "./history.ts"
+
+const often = { arbitrary: { runs: 1_000, size: 60 } }
+
+const decisions = (policy: Policy, history: Parameters<typeof play>[1]): ReadonlyArray<Decision> =>
+  play(policy, history).flatMap(({ after }) => (after.decision === undefined ? [] : [after.decision]))
+
+const looks = Arbitrary.array(Arbitrary.schema(Schema.Boolean), { maxLength: 60 })
+
+describe("step and decide", () => {
+  it.prop(
+    "are the same with K = M = 1, factor 1, no flapping, nothing missed or confirmed",
+    [
+      looks,
+      Schema.Literals([0, 10_000, 25_000, 60_000]),
+      Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 10_000, 30_000])), { minLength: 60 })
+    ],
+    ([sides, cooldownMs, waits]) => {
+      const policy = policyOf({ raiseTicks: 1, clearTicks: 1, cooldownMs, reminderFactor: 1, flapRaises: 0 })
+      let kernel: DecideState | null = null
+      let state: SignalState | null = null
+      let nowMs = 0
+
+      for (const [at, active] of sides.entries()) {
+        nowMs += waits[at] ?? 10_000
+        const decided = decide(active, kernel, nowMs, cooldownMs)
+        const stepped = step(policy, state, seen(active, at + 1, nowMs), nowMs)
+
+        assert.strictEqual(stepped.decision?.kind ?? "none", decided.action)
+        kernel = decided.next
+        state = stepped.state
+      }
+    },
+    often
+  )
+})
+
+describe("whatever is seen, missed, confirmed or retired", () => {
+  it.prop(
+    "two faults are never told without an end between them, and no end without a fault",
+    [policies, moves],
+    ([policy, history]) => {
+      let side: "clear" | "active" | "flapping" = "clear"
+
+      for (const { kind, active } of decisions(policy, history)) {
+        switch (kind) {
+          case "alert":
+          case "flapping":
+            assert.strictEqual(side, "clear", kind)
+            side = kind === "alert" ? "active" : "flapping"
+            break
+          case "recover":
+            assert.strictEqual(side, "active", kind)
+            side = "clear"
+            break
+          case "settled":
+            assert.strictEqual(side, "flapping", kind)
+            side = active ? "active" : "clear"
+            break
+          case "remind":
+            assert.notStrictEqual(side, "clear", kind)
+            break
+          case "gone":
+            assert.notStrictEqual(side, "clear", kind)
+            side = "clear"
+        }
+      }
+    },
+    often
+  )
+
+  it.prop(
+    "a missed or held look decides nothing that time alone would not have decided",
+    [policies, moves],
+    ([policy, history]) => {
+      for (const { input, nowMs, before, after } of play(policy, history)) {
+        if (input._tag !== "Missed" || after.decision === undefined) continue
+
+        const byTime = step(policy, before, elapsed, nowMs)
+
+        assert.deepStrictEqual(after.decision, byTime.decision)
+        assert.include(["settled", "remind"], after.decision.kind)
+      }
+    },
+    often
+  )
+
+  it.prop(
+    "a look that began before the newest one applied changes nothing",
+    [policies, moves, Schema.Boolean, Schema.Boolean],
+    ([policy, history, active, confirmed]) => {
+      for (const { nowMs, after } of play(policy, history)) {
+        const { state } = after
+        if (state.asOfMs === null) continue
+
+        const stale = seen(active, state.tick, state.asOfMs - 1, { scheduled: false, confirmed })
+        const byTime = step(policy, state, elapsed, nowMs)
+
+        assert.deepStrictEqual(step(policy, state, stale, nowMs), byTime)
+        assert.deepStrictEqual(step(policy, state, missed(state.tick, state.asOfMs - 1), nowMs), byTime)
+      }
+    },
+    { arbitrary: { runs: 300, size: 60 } }
+  )
+
+  it.prop(
+    "its state is plain JSON, and goes on the same after a round trip",
+    [policies, moves],
+    ([policy, history]) => {
+      for (const { input, nowMs, before, after } of play(policy, history)) {
+        const copy = JSON.parse(JSON.stringify(before)) as SignalState | null
+
+        assert.deepStrictEqual(step(policy, copy, input, nowMs), after)
+        assert.deepStrictEqual(JSON.parse(JSON.stringify(after.state)), after.state)
+      }
+    },
+    { arbitrary: { runs: 300, size: 60 } }
+  )
+
+  it.prop(
+    "a clock that steps back is no time passed",
+    [policies, moves, Schema.Literals([1, 1_000, 3_600_000])],
+    ([policy, history, backMs]) => {
+      for (const { input, before } of play(policy, history)) {
+        if (before === null) continue
+
+        const back = step(policy, before, input, before.nowMs - backMs)
+
+        assert.deepStrictEqual(back, step(policy, before, input, before.nowMs))
+      }
+    },
+    { arbitrary: { runs: 300, size: 60 } }
+  )
+
+  it.prop(
+    "before its deadline time changes nothing, at the deadline it does",
+    [policies, moves, Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))],
+    ([policy, history, part]) => {
+      for (const { input, after, nowMs } of play(policy, history)) {
+        // What comes after the end of a signal is another signal's.
+        if (input._tag === "Retired") continue
+        const { state, deadlineMs } = after
+        const farMs = nowMs + 100 * 86_400_000
+        const beforeMs = deadlineMs === undefined ? farMs : nowMs + Math.max(0, deadlineMs - nowMs) * part
+        if (deadlineMs === undefined || beforeMs < deadlineMs) {
+          const early = step(policy, state, elapsed, beforeMs)
+          assert.isUndefined(early.decision)
+          assert.strictEqual(early.deadlineMs, deadlineMs)
+          assert.deepStrictEqual({ ...early.state, nowMs: 0, kernel: null }, { ...state, nowMs: 0, kernel: null })
+        }
+        if (deadlineMs === undefined) continue
+
+        const due = step(policy, state, elapsed, deadlineMs)
+        const changed =
+          due.decision !== undefined ||
+          due.deadlineMs !== deadlineMs ||
+          due.state.unknownSinceMs !== state.unknownSinceMs
+        assert.isTrue(changed, `nothing happens at ${deadlineMs}`)
+      }
+    },
+    { arbitrary: { runs: 500, size: 60 } }
+  )
+
+  it.prop(
+    "the timer ends: a signal that is looked at no more is soon silent for good, but for the growing reminders",
+    [policies, moves],
+    ([policy, history]) => {
+      const last = play(policy, history).at(-1)
+      let after = last?.after
+      for (let rings = 0; after?.deadlineMs !== undefined; rings++) {
+        assert.isBelow(rings, 20)
+        after = step(policy, after.state, elapsed, after.deadlineMs)
+      }
+    },
+    { arbitrary: { runs: 300, size: 60 } }
+  )
+
+  it.prop(
+    "its memory is bounded by the policy",
+    [policies, moves],
+    ([policy, history]) => {
+      for (const { after } of play(policy, history)) {
+        assert.isAtMost(after.state.raisesMs.length, policy.flapRaises)
+      }
+    },
+    { arbitrary: { runs: 300, size: 60 } }
+  )
+
+  it.prop(
+    "the state it was given is not changed",
+    [policies, moves],
+    ([policy, history]) => {
+      for (const { input, nowMs, before } of play(policy, history)) {
+        const copy = structuredClone(before)
+
+        step(policy, before, input, nowMs)
+
+        assert.deepStrictEqual(before, copy)
+      }
+    },
+    { arbitrary: { runs: 100, size: 60 } }
+  )
+})
+
+describe("the debounce", () => {
+  it.prop(
+    "never tells a fault that was seen in fewer than K ticks in a row",
+    [Schema.Literals([2, 3, 5]), Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 2, 3, 4])), { maxLength: 40 })],
+    ([raiseTicks, runs]) => {
+      const policy = policyOf({ raiseTicks, flapRaises: 0 })
+      let state: SignalState | null = null
+      let tick = 0
+      const look = (active: boolean): void => {
+        tick += 1
+        const stepped = step(policy, state, seen(active, tick, tick * 10_000), tick * 10_000)
+        assert.isUndefined(stepped.decision)
+        state = stepped.state
+      }
+
+      for (const run of runs) {
+        for (let at = 0; at < Math.min(run, raiseTicks - 1); at++) look(true)
+        look(false)
+      }
+    },
+    often
+  )
+
+  it.prop(
+    "tells a fault at its K-th tick and its end at the M-th, whatever extra looks say the same between them",
+    [Schema.Literals([1, 2, 3]), Schema.Literals([1, 2, 3]), Schema.Literals([0, 1, 3])],
+    ([raiseTicks, clearTicks, extras]) => {
+      const policy = policyOf({ raiseTicks, clearTicks, flapRaises: 0 })
+      const told: Array<string> = []
+      let state: SignalState | null = null
+      let nowMs = 0
+      const look = (active: boolean, tick: number, scheduled: boolean): void => {
+        nowMs += 1_000
+        const stepped = step(policy, state, seen(active, tick, nowMs, { scheduled }), nowMs)
+        if (stepped.decision !== undefined) told.push(`${stepped.decision.kind} in tick ${tick}`)
+        state = stepped.state
+      }
+
+      for (let tick = 1; tick <= 10; tick++) {
+        for (let extra = 0; extra < extras; extra++) look(tick <= 5, tick, false)
+        look(tick <= 5, tick, true)
+      }
+
+      assert.deepStrictEqual(told, [`alert in tick ${raiseTicks}`, `recover in tick ${5 + clearTicks}`])
+    },
+    { arbitrary: { runs: 100 } }
+  )
+})
