@@ -181,7 +181,14 @@ describe("code", () => {
   })
 
   it("begins each file with what it is for", () => {
-    const silent = sources.filter((file) => !read(file).replace(/^#!.*\n/, "").startsWith("/**")).map(relative)
+    const silent = sources
+      .filter(
+        (file) =>
+          !read(file)
+            .replace(/^#!.*\n/, "")
+            .startsWith("/**")
+      )
+      .map(relative)
 
     assert.deepStrictEqual(silent, [])
   })
@@ -211,6 +218,10 @@ describe("tests", () => {
     "Config.ts",
     "Check.ts",
     "healthcheck.ts",
+    "decision/SignalSpec.ts",
+    "testing/FakeOrchestrator.ts",
+    "testing/InMemory.ts",
+    "testing/Scenario.ts",
     "base/Output.ts",
     "base/Truth.ts",
     "base/Uncancellable.ts",

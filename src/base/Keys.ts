@@ -51,13 +51,14 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h
 /** Milliseconds of `500ms`, `30s`, `5m`, `1h30m`, `2d`, or plain seconds. */
 export const parseDurationMs = (raw: string): Result.Result<number, string> => {
   const expected = Result.fail("a duration such as 500ms, 30s, 5m, 1h30m, 2d, or plain seconds")
-  if (/^\d+(\.\d+)?$/.test(raw)) return Result.succeed(Number(raw) * 1_000)
+  const finite = (ms: number) => (Number.isFinite(ms) ? Result.succeed(ms) : expected)
+  if (/^\d+(\.\d+)?$/.test(raw)) return finite(Number(raw) * 1_000)
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(raw)) return expected
   let totalMs = 0
   for (const [, amount, unit] of raw.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     totalMs += Number(amount) * (unitMs[unit ?? ""] ?? Number.NaN)
   }
-  return Number.isFinite(totalMs) ? Result.succeed(totalMs) : expected
+  return finite(totalMs)
 }
 
 export const boolean = (name: string, declared: Declared<boolean>): Key<boolean> => key(name, declared, parseBoolean)

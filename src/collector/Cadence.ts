@@ -110,8 +110,23 @@ export const contradictions = (
       ? [`${keys.timeout.name} (${timeoutMs} ms) must be shorter than ${name} (${intervalMs} ms)`]
       : []
   const policy = policyOf(settings, intervalMs)
-  return [...late, ...(policy.ok ? [] : policy.reasons)]
+  return [...late, ...(policy.ok ? [] : policy.reasons.map(inKeys))]
 }
+
+/** A policy speaks of its fields, an operator knows the keys they come from. */
+const keyOfField: ReadonlyMap<string, string> = new Map([
+  ["intervalMs", keys.interval.name],
+  ["raiseTicks", keys.raiseTicks.name],
+  ["clearTicks", keys.clearTicks.name],
+  ["cooldownMs", keys.cooldown.name],
+  ["reminderFactor", keys.reminderFactor.name],
+  ["reminderMaxMs", keys.reminderMax.name],
+  ["flapRaises", keys.flapRaises.name],
+  ["flapWindowMs", keys.flapWindow.name],
+  ["flapSettleMs", keys.flapSettle.name]
+])
+
+const inKeys = (reason: string): string => reason.replace(/^\w+/, (field) => keyOfField.get(field) ?? field)
 
 /** The cadence of one collector. Settings were checked before: a contradiction here is our bug. */
 export const cadenceOf = (

@@ -435,6 +435,34 @@ describe("a restart loop", () => {
     })
   )
 
+  it.effect("is one, too, where something outside starts it again and again", () =>
+    Effect.gen(function* () {
+      const { engine, look, tick, pass } = yield* watch()
+      engine.run({ name: "web" })
+      yield* look
+      yield* pass(minuteMs)
+      yield* look
+
+      const seen: Array<string | undefined> = []
+      for (let n = 0; n < 3; n++) {
+        yield* pass(2_000)
+        engine.die("web", 0)
+        engine.start("web")
+        seen.push(said(yield* tick)["container:web"])
+        engine.die("web", 0)
+        engine.start("web")
+        yield* pass(2_000)
+        seen.push(said(yield* look)["container:web"])
+      }
+
+      assert.deepStrictEqual(seen.slice(0, 3), [
+        "Clear: running",
+        "Clear: running",
+        "Active: restart loop: 3 starts in the last minute | image web:latest"
+      ])
+    })
+  )
+
   it.effect("is no loop where somebody restarted it twice", () =>
     Effect.gen(function* () {
       const { engine, look, tick, pass } = yield* watch()
@@ -488,8 +516,9 @@ describe("a deploy", () => {
   it.effect("whose old container is slow to stop is held, however it ends", () =>
     Effect.gen(function* () {
       const { engine, look, pass, tick } = yield* watch()
-      engine.run({ project: "app", service: "api" })
       yield* look
+      engine.run({ project: "app", service: "api" })
+      yield* tick
       yield* pass(minuteMs)
       const deploy = engine.composeRecreate("app-api-1")
       deploy.to("created")
@@ -571,6 +600,24 @@ describe("a deploy", () => {
       const report = yield* tick
 
       assert.match(said(report)["container:web"] ?? "", /^Held: created but never started; held for 30 s more/)
+    })
+  )
+})
+
+describe("memory", () => {
+  it.effect("of a container that has long gone does not make its namesake expected", () =>
+    Effect.gen(function* () {
+      const { engine, look, pass, tick, ticks } = yield* watch()
+      engine.run({ name: "web" })
+      yield* look
+      engine.remove("web")
+      yield* ticks(2 * minuteMs, "web")
+
+      engine.create({ name: "web" })
+      yield* tick
+      yield* pass(minuteMs)
+
+      assert.deepStrictEqual(said(yield* tick), { "container:web": "Clear: idle: created but never started" })
     })
   )
 })
@@ -816,10 +863,16 @@ describe("a rude engine", () => {
       yield* pass(minuteMs)
       yield* look
 
-      engine.crashLoop("web", { exitCode: 1, afterMs: 9_000 })
-      const seen = yield* ticks(2 * minuteMs, "web")
+      engine.crashLoop("web", { exitCode: 1, afterMs: 12_000 })
+      const seen = yield* ticks(minuteMs, "web")
 
-      assert.isTrue(seen.some((text) => text?.startsWith("Active: restart") === true))
+      assert.deepStrictEqual(seen.slice(0, 5), [
+        "Clear: running",
+        "Clear: running",
+        "Clear: running",
+        "Active: restart loop: 3 starts in the last minute | image web:latest",
+        "Active: restart loop: 4 starts in the last minute | image web:latest"
+      ])
     })
   )
 

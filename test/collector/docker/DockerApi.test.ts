@@ -215,7 +215,7 @@ describe("inspect", () => {
 
         const answer = yield* Effect.provide(inspect(id), over(engine))
 
-        assert.deepStrictEqual(answer as { readonly _tag: string }, { _tag: tag })
+        assert.strictEqual(answer._tag, tag)
       })
     )
   }
