@@ -1,9 +1,9 @@
 /** The process around the watchdog: its streams, environment, signals and exit codes. An entry file. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer, Schema } from "effect"
-import { run as runApp } from "./App.ts"
+import { type World, run as runApp } from "./App.ts"
+import * as Departure from "./base/Departure.ts"
 import { Http } from "./base/Http.ts"
-import type { Settings } from "./base/Keys.ts"
 import { Loops } from "./base/Loops.ts"
 import { Output } from "./base/Output.ts"
 import { Uncancellable, uncancellable } from "./base/Uncancellable.ts"
@@ -45,10 +45,11 @@ export const settings = readSettings(process.env).pipe(
   )
 )
 
-const layerWorld: Layer.Layer<Http | Settings | Output | Journal | Loops, Leave> = Layer.mergeAll(
+const layerWorld: Layer.Layer<World, Leave> = Layer.mergeAll(
   Journal.layer(crypto.randomUUID()),
   layerLogger,
   Loops.layer,
+  Departure.layer,
   Http.layer
 ).pipe(
   Layer.provideMerge(layerOutput),
@@ -56,12 +57,16 @@ const layerWorld: Layer.Layer<Http | Settings | Output | Journal | Loops, Leave>
   Layer.provideMerge(Layer.succeed(uncancellable, calls))
 )
 
-export const inWorld = <A, E>(
-  effect: Effect.Effect<A, E, Http | Settings | Output | Journal | Loops>
-): Effect.Effect<A, E | Leave> =>
+export const inWorld = <A, E>(effect: Effect.Effect<A, E, World>): Effect.Effect<A, E | Leave> =>
   Effect.scoped(Effect.flatMap(Layer.build(layerWorld), (world) => Effect.provideContext(effect, world)))
 
-export const watch: Effect.Effect<never, Leave> = inWorld(Effect.scoped(runApp))
+const leave = Effect.gen(function* () {
+  const { code, why } = yield* (yield* Departure.departure).requested
+  yield* Effect.logError(`leaving with code ${code}: ${why}`)
+  return yield* new Leave({ code })
+})
+
+export const watch: Effect.Effect<never, Leave> = inWorld(Effect.raceFirst(Effect.scoped(runApp), leave))
 
 /** Exit 0 when told to leave, the command's own code, 2 for a command line that is wrong, 1 for our bugs. */
 const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {

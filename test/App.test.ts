@@ -141,8 +141,11 @@ describe("the engine", () => {
       scenario.engine.kill("svc-30")
       yield* TestClock.adjust("60 seconds")
 
-      assert.deepStrictEqual([...icons(scenario.told())], ["🔴 container:svc-30"])
-      assert.match(scenario.written(), /1 of 50 containers could not be read/)
+      assert.sameMembers([...icons(scenario.told())], ["🔴 container:svc-30", "🔴 source:containers"])
+      assert.match(
+        scenario.told().join("\n"),
+        /source:containers 1 of 50 containers cannot be read and are not watched/
+      )
     }).pipe(Effect.scoped)
   )
 
@@ -160,6 +163,53 @@ describe("the engine", () => {
         [...icons(scenario.told())],
         ["🔴 source:containers", "✅ source:containers", "🔴 container:db"]
       )
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a stale socket", () => {
+  it.effect("is named with its cure once the engine has refused for five minutes", () =>
+    Effect.gen(function* () {
+      const scenario = yield* begin()
+
+      scenario.engine.goAway("ECONNREFUSED")
+      yield* TestClock.adjust("40 minutes")
+
+      assert.deepStrictEqual([...icons(scenario.told())], ["🔴 source:containers", "🔁 source:containers"])
+      assert.notInclude(scenario.told()[0], "stale")
+      assert.match(scenario.told()[1] ?? "", /the mounted socket file is stale: restart the watchdog/)
+      assert.isNull(scenario.departed())
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("makes it leave with code 3 where that is wanted, after five minutes and not before", () =>
+    Effect.gen(function* () {
+      const scenario = yield* begin({ env: { WATCHDOG_EXIT_ON_STALE_SOCKET: "true" } })
+
+      scenario.engine.goAway("ECONNREFUSED")
+      yield* TestClock.adjust("4 minutes")
+      const early = scenario.departed()
+      yield* TestClock.adjust("90 seconds")
+
+      assert.isNull(early)
+      assert.strictEqual(scenario.departed()?.code, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not one where the engine comes back now and then, or is merely slow", () =>
+    Effect.gen(function* () {
+      const scenario = yield* begin({ env: { WATCHDOG_EXIT_ON_STALE_SOCKET: "true" } })
+
+      for (let round = 0; round < 3; round++) {
+        scenario.engine.goAway("ECONNREFUSED")
+        yield* TestClock.adjust("4 minutes")
+        scenario.engine.behave()
+        yield* TestClock.adjust("20 seconds")
+      }
+      scenario.engine.beRude("hang")
+      yield* TestClock.adjust("20 minutes")
+
+      assert.isNull(scenario.departed())
     }).pipe(Effect.scoped)
   )
 })

@@ -222,6 +222,7 @@ describe("tests", () => {
     "testing/FakeOrchestrator.ts",
     "testing/InMemory.ts",
     "testing/Scenario.ts",
+    "base/Departure.ts",
     "base/Output.ts",
     "base/Truth.ts",
     "base/Uncancellable.ts",

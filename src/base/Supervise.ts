@@ -26,12 +26,14 @@ export const defaultIntensity: Intensity = {
 /**
  * Runs `loop`, restarting it when it dies.
  *
+ * `onCrash` is told each time; a defect of its own is ignored, as the crash itself has been logged.
  * Ends: when the loop returns of itself, or this effect is interrupted. Fails: never.
  */
 export const supervise = <R>(
   name: string,
   loop: Effect.Effect<unknown, never, R>,
-  intensity: Intensity = defaultIntensity
+  intensity: Intensity = defaultIntensity,
+  onCrash: (said: string, failing: boolean) => Effect.Effect<void, never, R> = () => Effect.void
 ): Effect.Effect<void, never, R | Loops> =>
   Effect.gen(function* () {
     const loops = yield* Loops
@@ -57,10 +59,12 @@ export const supervise = <R>(
       const failing = crashesMs.length >= intensity.crashes
       reported = reported || failing
       const said = Cause.pretty(exit.cause).slice(0, 2_000)
-      yield* loops.crashed(name, said.split("\n")[0] ?? said, failing)
+      const firstLine = said.split("\n")[0] ?? said
+      yield* loops.crashed(name, firstLine, failing)
       yield* Effect.logError(`${name} crashed, restarting`).pipe(
         Effect.annotateLogs({ loop: name, crashes: crashesMs.length, failing, cause: said })
       )
+      yield* Effect.ignoreCause(onCrash(firstLine, failing))
       yield* Effect.sleep(Duration.millis(backoffMs(intensity, crashesMs.length)))
     }
   })

@@ -34,6 +34,8 @@ export interface Report {
   readonly looks: ReadonlyArray<SignalLook>
   /** False if an item could not be read: then a missing signal says nothing, and none retires. */
   readonly complete: boolean
+  /** What cannot be seen though the source answers (an item that cannot be read, a mount that hangs): an alarm of the source. */
+  readonly unseen?: string | undefined
   /** What was odd but not fatal, for the journal: told once for as long as it stays the same. */
   readonly oddities: ReadonlyArray<string>
 }
@@ -41,7 +43,9 @@ export interface Report {
 /** The source could not be read. `reason` is for code, `message` for the operator: it names the source and no secret. */
 export class CollectError extends Schema.TaggedError<CollectError>()("CollectError", {
   reason: Schema.Literals(["Timeout", "Unreachable", "Refused", "Malformed"]),
-  detail: Schema.String
+  detail: Schema.String,
+  /** Of a connection that failed, where there is one. */
+  errno: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     return this.detail

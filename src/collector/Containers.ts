@@ -5,11 +5,20 @@
  * identity, so that a recreated container is its predecessor.
  */
 import { Context, Duration, Effect, Layer, Option, Result } from "effect"
+import { departure } from "../base/Departure.ts"
 import * as Keys from "../base/Keys.ts"
 import { monotonicMs } from "../base/Monotonic.ts"
 import { durationText } from "../decision/index.ts"
 import { type Cadence, cadenceOf, intervalKey } from "./Cadence.ts"
-import { type Collector, type Report, type SignalLook, entry as collectorEntry, held, seen } from "./Collector.ts"
+import {
+  CollectError,
+  type Collector,
+  type Report,
+  type SignalLook,
+  entry as collectorEntry,
+  held,
+  seen
+} from "./Collector.ts"
 import {
   type ContainerState,
   type ContainerVerdict,
@@ -56,6 +65,11 @@ export const keys = {
   grace: Keys.duration("WATCHDOG_DEPLOY_GRACE", {
     about: "how long a stop that belongs to a deploy, or our own start, is held back",
     fallback: Duration.seconds(30)
+  }),
+  exitOnStale: Keys.boolean("WATCHDOG_EXIT_ON_STALE_SOCKET", {
+    about:
+      "leave with code 3 when the engine's socket file has gone stale, so that a restart policy mounts the new one",
+    fallback: false
   })
 }
 
@@ -66,12 +80,13 @@ export class Containers extends Context.Service<Containers, Collector>()("watchd
     Containers,
     Effect.gen(function* () {
       const settings = yield* Keys.Settings
+      const departing = yield* departure
       const host = settings.get(keys.host)
       const cadence = cadenceOf(settings, interval)
       if (!settings.isSet(keys.host) && !(yield* socketExists(host))) {
         return Containers.of({
           ...shell(cadence),
-          watches: `off: no container engine at ${host}`,
+          watches: `no container engine at ${host}`,
           off: true,
           collect: () => Effect.succeed(nothing)
         })
@@ -88,13 +103,17 @@ export class Containers extends Context.Service<Containers, Collector>()("watchd
         memories: new Map(),
         stoodIn: new Set(),
         inspectRefused: false,
-        looked: false
+        looked: false,
+        refusedSinceMs: null,
+        leave: settings.get(keys.exitOnStale)
+          ? departing.request({ code: exitStaleSocket, why: `the engine's socket at ${host} has gone stale` })
+          : Effect.void
       }
       return Containers.of({
         ...shell(cadence),
         watches: `containers at ${host}`,
         off: false,
-        collect: (tick) => collect(watching, tick.asOfMs)
+        collect: (tick) => Effect.catch(collect(watching, tick.asOfMs), (error) => noticeStale(watching, error))
       })
     })
   )
@@ -128,6 +147,9 @@ interface Watching {
   inspectRefused: boolean
   /** A first look has been made. */
   looked: boolean
+  /** Since when every connection has been refused. */
+  refusedSinceMs: number | null
+  readonly leave: Effect.Effect<void>
 }
 
 /** What is remembered of one identity. */
@@ -162,6 +184,7 @@ interface Present {
 const collect = (watching: Watching, asOfMs: number) =>
   Effect.gen(function* () {
     const { engine, items } = yield* watching.api.list
+    watching.refusedSinceMs = null
     const listedMs = yield* monotonicMs
     const decoded = items.map(decodeListItem)
     const odd = decoded.filter(Option.isNone).length
@@ -182,11 +205,33 @@ const collect = (watching: Watching, asOfMs: number) =>
     return {
       looks: [...looks, ...missingRequired(watching, present, nowMs)],
       complete: odd === 0,
-      oddities: [
-        ...(odd === 0 ? [] : [`${odd} of ${items.length} containers could not be read and are not watched`]),
-        ...trouble.oddities
-      ]
+      unseen: odd === 0 ? undefined : `${odd} of ${items.length} containers cannot be read and are not watched`,
+      oddities: trouble.oddities
     } satisfies Report
+  })
+
+/**
+ * Refused for so long, the socket is stale: the engine came back with a new file, and the mount of the old one leads nowhere.
+ */
+const staleSocketMs = 5 * 60_000
+/** Told apart from a bad configuration (2) and a bug (1). */
+const exitStaleSocket = 3
+
+const noticeStale = (watching: Watching, error: CollectError): Effect.Effect<never, CollectError> =>
+  Effect.gen(function* () {
+    if (error.errno !== "ECONNREFUSED") {
+      watching.refusedSinceMs = null
+      return yield* error
+    }
+    const nowMs = yield* monotonicMs
+    watching.refusedSinceMs ??= nowMs
+    if (nowMs - watching.refusedSinceMs < staleSocketMs) return yield* error
+    yield* watching.leave
+    return yield* new CollectError({
+      reason: error.reason,
+      errno: error.errno,
+      detail: `${error.detail} for ${durationText(nowMs - watching.refusedSinceMs)}; if the engine runs, the mounted socket file is stale: restart the watchdog, or mount the socket's folder (${keys.exitOnStale.name}=true leaves for a restart policy)`
+    })
   })
 
 /* Who is who */

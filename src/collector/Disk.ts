@@ -93,7 +93,7 @@ export class Disk extends Context.Service<Disk, Collector>()("watchdog/collector
         return Disk.of({
           name: "disk",
           ...cadence,
-          watches: `off: ${keys.ceiling.name} is not set`,
+          watches: `${keys.ceiling.name} is not set`,
           off: true,
           collect: () => Effect.succeed({ looks: [], complete: true, oddities: [] })
         })
@@ -111,7 +111,7 @@ export class Disk extends Context.Service<Disk, Collector>()("watchdog/collector
               (mount) => look(mount, { signal: `disk:${mount}`, severity: "critical", policy: cadence.policy }),
               { concurrency: "unbounded" }
             ),
-            (looks) => ({ looks, complete: true, oddities: [] })
+            (looks) => ({ looks, complete: true, unseen: unseen(looks), oddities: [] })
           )
       })
     })
@@ -120,6 +120,12 @@ export class Disk extends Context.Service<Disk, Collector>()("watchdog/collector
 }
 
 export const entry = collectorEntry("disk", Disk, Disk.layer, interval, keys)
+
+/** A mount that cannot be looked at is blindness, and said as such: nobody else would notice. */
+const unseen = (looks: ReadonlyArray<SignalLook>): string | undefined => {
+  const reasons = looks.flatMap(({ look }) => (look._tag === "Missed" ? [look.reason] : []))
+  return reasons.length === 0 ? undefined : reasons.join("; ")
+}
 
 type Answer = { readonly _tag: "Blocks"; readonly blocks: Blocks } | { readonly _tag: "Error"; readonly code: string }
 

@@ -45,7 +45,7 @@ export class Orchestrator extends Context.Service<Orchestrator, Collector>()("wa
         return Orchestrator.of({
           name: "orchestrator",
           ...cadence,
-          watches: `off: ${keys.url.name} is not set`,
+          watches: `${keys.url.name} is not set`,
           off: true,
           collect: () => Effect.succeed({ looks: [], complete: true, oddities: [] })
         })

@@ -7,7 +7,7 @@
 import { Cause, Duration, Effect, Random } from "effect"
 import { Loops } from "../base/Loops.ts"
 import { monotonicMs, onGrid } from "../base/Monotonic.ts"
-import { supervise } from "../base/Supervise.ts"
+import { defaultIntensity, supervise } from "../base/Supervise.ts"
 import type { Missed, Seen, SignalSpec } from "../decision/index.ts"
 import { Monitors } from "../monitor/Monitors.ts"
 import { Journal } from "../status/Journal.ts"
@@ -57,7 +57,11 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Monitors 
         loops.beat(name)
       )
     )
-    yield* supervise(name, ticks)
+    const onCrash = (said: string, failing: boolean) =>
+      failing
+        ? Effect.flatMap(monotonicMs, (asOfMs) => crashed(polling, { number: ++number, asOfMs }, said))
+        : Effect.void
+    yield* supervise(name, ticks, defaultIntensity, onCrash)
   })
 
 const tick = (polling: Polling, number: number): Effect.Effect<void, never, Monitors | Journal> =>
@@ -109,7 +113,11 @@ const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, 
     const first = !polling.reported
     polling.reported = true
     yield* reportOddities(polling, report.oddities)
-    yield* observe(polling, sourceSpec(polling.collector), sourceSeen(at, false, ""))
+    yield* observe(
+      polling,
+      sourceSpec(polling.collector),
+      sourceSeen(at, report.unseen !== undefined, report.unseen ?? "")
+    )
     const present = new Set<string>()
     for (const look of report.looks) {
       present.add(look.spec.signal)
@@ -130,7 +138,7 @@ const observation = ({ look }: SignalLook, at: Tick, first: boolean): Seen | Mis
 const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, never, Monitors | Journal> =>
   Effect.gen(function* () {
     const source = sourceSpec(polling.collector)
-    yield* observe(polling, source, sourceSeen(at, true, `cannot see ${polling.collector.watches}: ${reason}`))
+    yield* observe(polling, source, sourceSeen(at, true, `cannot see: ${reason}`))
     for (const { spec } of polling.known.values()) {
       if (spec.signal === source.signal) continue
       yield* observe(polling, spec, {
@@ -143,6 +151,10 @@ const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, 
       })
     }
   })
+
+/** The loop itself keeps dying: that is blindness too, and each crash counts as a tick of it. */
+const crashed = (polling: Polling, at: Tick, said: string): Effect.Effect<void, never, Monitors | Journal> =>
+  observe(polling, sourceSpec(polling.collector), sourceSeen(at, true, `its loop keeps crashing: ${said}`))
 
 const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
   _tag: "Seen",

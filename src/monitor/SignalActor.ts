@@ -51,6 +51,9 @@ export const live = (actor: SignalActor, told: Told): Effect.Effect<void> =>
     Effect.gen(function* () {
       const timer = yield* makeTimer(actor)
       const clock = yield* Clock.Clock
+      // Started again after a crash: what it knew may be due already, and its timer is gone.
+      if (Ref.getUnsafe(actor.state) !== null)
+        yield* Queue.offer(actor.mailbox, { spec: Ref.getUnsafe(actor.spec), input: elapsed })
       while (true) {
         const letter = yield* Queue.take(actor.mailbox)
         if (Ref.getUnsafe(actor.spec) !== letter.spec) yield* Ref.set(actor.spec, letter.spec)

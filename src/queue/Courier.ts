@@ -231,7 +231,7 @@ const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Ef
     // Worst first; what is equally bad by name, as a person would look for it.
     const sorted = [...owed].sort((a, b) => rank(a) - rank(b) || (a.signal < b.signal ? -1 : 1))
     const all: Draft = { entries: sorted, rendering, alsoActive: 0, replyTo: null }
-    const entries = sorted.slice(0, Math.max(1, post.sink.fit(all)))
+    const entries = sorted.slice(0, Math.max(1, yield* fit(post.sink, all)))
     const draft: Draft = { ...all, entries, alsoActive: alsoActive(outbox, entries), replyTo: replyTo(outbox, entries) }
     yield* update(post, (state) => ({
       ...state,
@@ -245,6 +245,19 @@ const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Ef
     )
     yield* Effect.forkDetach(sending)
   })
+
+/** A sink that cannot count gets one entry at a time: a bug of one sink must neither stop its courier nor those of others. */
+const fit = (sink: Sink, draft: Draft): Effect.Effect<number> =>
+  Effect.sync(() => sink.fit(draft)).pipe(
+    Effect.catchCause((cause) =>
+      Effect.as(
+        Effect.logError(`sink ${sink.name} broke`).pipe(
+          Effect.annotateLogs({ cause: Cause.pretty(cause).slice(0, 2_000) })
+        ),
+        1
+      )
+    )
+  )
 
 /** Signals this reader believes to be in trouble, besides those of the message. */
 const alsoActive = (outbox: Outbox.Outbox, entries: ReadonlyArray<Entry>): number => {

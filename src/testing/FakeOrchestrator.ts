@@ -99,7 +99,13 @@ const endless = async (life: Life, response: http.ServerResponse, bytes: number)
   for (let sent = 0; sent < bytes && !response.destroyed; sent += chunk.length) {
     life.bytesSent += chunk.length
     if (!response.write(chunk)) {
-      await new Promise<void>((resume) => response.once("drain", resume).once("close", resume))
+      await new Promise<void>((resume) => {
+        const go = (): void => {
+          response.off("drain", go).off("close", go)
+          resume()
+        }
+        response.on("drain", go).on("close", go)
+      })
     }
   }
   response.end()

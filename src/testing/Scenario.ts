@@ -7,6 +7,7 @@
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { HttpClient } from "effect/http"
 import { run } from "../App.ts"
+import { type Leaving, departure } from "../base/Departure.ts"
 import { Http } from "../base/Http.ts"
 import { Settings } from "../base/Keys.ts"
 import { Loops } from "../base/Loops.ts"
@@ -42,6 +43,8 @@ export interface Scenario {
   readonly leave: Effect.Effect<void>
   /** Texts of the messages Telegram has accepted, from the n-th on. */
   readonly told: (from?: number) => ReadonlyArray<string>
+  /** What it wanted to leave with, of its own account; null if it did not. */
+  readonly departed: () => Leaving | null
 }
 
 const token = "123456789:scenario-AAAAAAAAAAAAAAAAAAAAAAA"
@@ -81,6 +84,11 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
     })
     let orchestrator: Reply = wellOrchestrator
     let cut: string | null = null
+    let departed: Leaving | null = null
+    const layerDeparture = Layer.succeed(departure, {
+      request: (leaving) => Effect.sync(() => void (departed ??= leaving)),
+      requested: Effect.never
+    })
     const out: Array<string> = []
     const err: Array<string> = []
 
@@ -93,7 +101,7 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
     })
 
     const settings = yield* Effect.orDie(readSettings(environmentOf(options.env ?? {})))
-    const layerWorld = Layer.mergeAll(Journal.layer("scenario"), layerLogger, Loops.layer).pipe(
+    const layerWorld = Layer.mergeAll(Journal.layer("scenario"), layerLogger, Loops.layer, layerDeparture).pipe(
       Layer.provideMerge(Output.layerMemory(out, err)),
       Layer.provideMerge(Layer.succeed(Settings, settings)),
       Layer.provideMerge(Http.layerTest((route) => (route._tag === "Unix" ? toEngine : byHost)))
@@ -117,6 +125,7 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
         Effect.andThen(Scope.close(life, Exit.void)),
         Effect.asVoid
       ),
+      departed: () => departed,
       told: (from = 0) => telegram.messages.slice(from).map((message) => message.text)
     }
   })

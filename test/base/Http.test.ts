@@ -1,5 +1,5 @@
 import * as http from "node:http"
-import * as net from "node:net"
+import type * as net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Http, capBody, errorCode, errorText } from "../../src/base/Http.ts"

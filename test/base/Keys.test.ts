@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Result, Schema } from "effect"
 import * as Keys from "../../src/base/Keys.ts"
@@ -138,7 +139,7 @@ describe("secretOptional", () => {
   it("never shows its value, nor says it in what would have been right", () => {
     const value = Result.getOrThrow(key.parse("1234567"))
 
-    assert.notInclude(`${String(value)} ${JSON.stringify(value)} ${key.show(value)}`, "1234567")
+    assert.notInclude(`${inspect(value)} ${JSON.stringify(value)} ${key.show(value)}`, "1234567")
     assert.deepStrictEqual(key.parse("hunter2"), Result.fail("digits"))
   })
 })

@@ -812,7 +812,7 @@ describe("a rude engine", () => {
       assert.strictEqual(report.looks.length, 49)
       assert.notProperty(said(report), "container:web7")
       assert.isFalse(report.complete)
-      assert.deepStrictEqual(report.oddities, ["1 of 50 containers could not be read and are not watched"])
+      assert.strictEqual(report.unseen, "1 of 50 containers cannot be read and are not watched")
     })
   )
 
@@ -1101,7 +1101,7 @@ describe("the collector", () => {
 
       assert.strictEqual(fallback, "unix:///var/run/docker.sock")
       assert.isTrue(collector.off)
-      assert.strictEqual(collector.watches, "off: no container engine at unix:///no/such/docker.sock")
+      assert.strictEqual(collector.watches, "no container engine at unix:///no/such/docker.sock")
       assert.deepStrictEqual(report, { looks: [], complete: true, oddities: [] })
     })
   )

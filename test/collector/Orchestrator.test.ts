@@ -6,7 +6,11 @@ import { Http } from "../../src/base/Http.ts"
 import { Settings } from "../../src/base/Keys.ts"
 import type { Report, SeenLook } from "../../src/collector/Collector.ts"
 import { Orchestrator } from "../../src/collector/Orchestrator.ts"
-import { type FakeOrchestrator, type FakeOrchestratorMode, startFakeOrchestrator } from "../../src/testing/FakeOrchestrator.ts"
+import {
+  type FakeOrchestrator,
+  type FakeOrchestratorMode,
+  startFakeOrchestrator
+} from "../../src/testing/FakeOrchestrator.ts"
 
 const fake = Effect.acquireRelease(
   Effect.promise(() => startFakeOrchestrator()),
@@ -15,7 +19,11 @@ const fake = Effect.acquireRelease(
 
 const lookAt = (url: string, timeout = "1s"): Effect.Effect<Report> =>
   Effect.gen(function* () {
-    const settings = Settings.layerTest({ WATCHDOG_ORCH_METRICS_URL: url, WATCHDOG_TIMEOUT: timeout, WATCHDOG_INTERVAL: "10s" })
+    const settings = Settings.layerTest({
+      WATCHDOG_ORCH_METRICS_URL: url,
+      WATCHDOG_TIMEOUT: timeout,
+      WATCHDOG_INTERVAL: "10s"
+    })
     const context = yield* Layer.build(Orchestrator.layer.pipe(Layer.provide(Layer.merge(Http.layer, settings))))
     return yield* Context.get(context, Orchestrator).collect({ number: 1, asOfMs: 0 })
   }).pipe(Effect.scoped, Effect.orDie)

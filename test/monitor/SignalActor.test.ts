@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Ref, type Scope } from "effect"
+import { Effect, type Fiber, Queue, Ref, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Loops } from "../../src/base/Loops.ts"
 import { supervise } from "../../src/base/Supervise.ts"

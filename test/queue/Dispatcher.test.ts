@@ -93,6 +93,31 @@ describe("handing out", () => {
     )
   })
 
+  it.effect("holds up no sink because another one is broken, however much there is to tell", () => {
+    const broken = scripted("broken", {
+      fit: () => {
+        throw new Error("cannot count")
+      },
+      send: () => {
+        throw new Error("cannot send")
+      },
+      verify: Effect.die("cannot even say")
+    })
+    const well = scripted("well")
+    return dispatching([broken.sink, well.sink], ({ offer }) =>
+      Effect.gen(function* () {
+        // More than any mailbox holds.
+        for (let round = 0; round < 60; round++) {
+          yield* offer(...Array.from({ length: 10 }, (_, at) => alert("alert", `s${round}-${at}`)))
+          yield* pass(1_000)
+        }
+        yield* pass(60_000)
+
+        assert.strictEqual(well.told.flatMap(({ draft }) => draft.entries).length, 600)
+      })
+    )
+  })
+
   it.effect("goes to the console where there is no sink, and shows it once", () =>
     dispatching([], ({ offer, shown, dispatcher }) =>
       Effect.gen(function* () {

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Settings } from "../../src/base/Keys.ts"
 import { Renderer } from "../../src/queue/Rendering.ts"
 
 const rendering = (env: Readonly<Record<string, string>>) =>
   Effect.flatMap(Renderer, (renderer) => renderer.now).pipe(
-    Effect.provide(Renderer.layer),
-    Effect.provide(Settings.layerTest(env))
+    Effect.provide(Layer.provide(Renderer.layer, Settings.layerTest(env)))
   )
 
 describe("a rendering", () => {

@@ -161,7 +161,8 @@ export const classifyContainer = (item: ListItem, inspected: InspectDocument | n
   const exitCode = exitCodeIn(status) ?? state?.ExitCode ?? null
   const error = textOrNull(state?.Error)
   // The flag means that some process in it was killed since its start: one that ended with 0 did not die of it.
-  const oom = state?.OOMKilled === true && exitCode !== 0
+  // The flag says that some process of it was killed so since its start; who ends by 0 or by a stop's SIGTERM did not die of it.
+  const oom = state?.OOMKilled === true && exitCode !== 0 && exitCode !== exitBySigterm
   switch (item.State.toLowerCase()) {
     case "running":
       return /\(paused\)/i.test(status)
@@ -215,6 +216,8 @@ export type ContainerVerdict =
   | { readonly _tag: "Held"; readonly reason: string }
   /** `confirmed`: a fact the engine has recorded, not a sample. */
   | { readonly _tag: "Active"; readonly confirmed: boolean; readonly evidence: Evidence }
+
+const exitBySigterm = 143
 
 const signals: Readonly<Record<number, string>> = {
   130: "SIGINT",

@@ -80,8 +80,14 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
       HttpClient.mapRequest((request) => HttpClientRequest.prependUrl(HttpClientRequest.acceptJson(request), base))
     )
     const engine = yield* Ref.make<Engine | undefined>(undefined)
-    const failed = (error: unknown): CollectError =>
-      new CollectError({ reason: "Unreachable", detail: connectText(host, error) })
+    const failed = (error: unknown): CollectError => {
+      const errno = errorCode(error)
+      return new CollectError({
+        reason: "Unreachable",
+        detail: connectText(host, error),
+        ...(errno === undefined ? {} : { errno })
+      })
+    }
 
     const get = (path: string): Effect.Effect<Answer, CollectError> =>
       allowedPaths.test(path)
