@@ -3,7 +3,9 @@ import * as Cadence from "./collector/Cadence.ts"
 import * as collectors from "./collector/index.ts"
 import { Orchestrator } from "./collector/index.ts"
 import type { AnyKey, Settings } from "./base/Keys.ts"
-import { worstCaseDetectionMs } from "./decision/index.ts"
+import { baseId } from "./collector/rules/LabelSet.ts"
+import { rulePolicy } from "./collector/rules/RuleBook.ts"
+import { type Policy, durationText, worstCaseDetectionMs } from "./decision/index.ts"
 import { allKeys } from "./Settings.ts"
 
 type Reader = Settings["Service"]
@@ -26,20 +28,27 @@ const valueText = (settings: Reader, key: AnyKey): string =>
 const settingRows = (settings: Reader): ReadonlyArray<ReadonlyArray<string>> =>
   allKeys.map((key) => [key.name, valueText(settings, key), settings.isSet(key) ? "environment" : "default"])
 
-/** K, interval and timeout decide it; an event can only shorten it. */
+/** What must pass before it is told: ticks, or the time that replaces them. */
+const waitText = ({ raiseForMs, raiseTicks }: Policy): string =>
+  raiseForMs === null ? `K = ${raiseTicks}` : raiseForMs === 0 ? "at once" : `for ${durationText(raiseForMs)}`
+
+const detectionRow = (name: string, policy: Policy, cadence: Cadence.Cadence): ReadonlyArray<string> => [
+  name,
+  `every ${cadence.intervalMs / 1_000} s`,
+  waitText(policy),
+  `at most ${worstCaseDetectionMs(policy, cadence.intervalMs, cadence.timeoutMs) / 1_000} s from fault to alert`
+]
+
+/** K or a rule's own time, interval and timeout decide it; an event can only shorten it. */
 const detectionRows = (settings: Reader): ReadonlyArray<ReadonlyArray<string>> =>
-  Object.values(collectors).map(({ entry }) => {
+  Object.values(collectors).flatMap(({ entry }) => {
     const cadence = Cadence.cadenceOf(settings, entry.interval)
-    const policy =
-      entry === Orchestrator.entry
-        ? { ...cadence.policy, raiseTicks: settings.get(Orchestrator.keys.downTicks) }
-        : cadence.policy
-    const worstMs = worstCaseDetectionMs(policy, cadence.intervalMs, cadence.timeoutMs)
+    if (entry !== Orchestrator.entry) return [detectionRow(entry.name, cadence.policy, cadence)]
+    const raiseTicks = settings.get(Orchestrator.keys.downTicks)
+    const rules = settings.get(Orchestrator.keys.rules)
     return [
-      entry.name,
-      `every ${cadence.intervalMs / 1_000} s`,
-      `K = ${policy.raiseTicks}`,
-      `at most ${worstMs / 1_000} s from fault to alert`
+      detectionRow(entry.name, { ...cadence.policy, raiseTicks }, cadence),
+      ...rules.map((rule) => detectionRow(baseId(rule), rulePolicy(rule, cadence.policy), cadence))
     ]
   })
 

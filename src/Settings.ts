@@ -112,6 +112,7 @@ const rawValue = (
 
 const contradictions = (settings: Keys.Settings["Service"], environment: Environment): ReadonlyArray<string> => [
   ...Object.values(collectors).flatMap((module) => Cadence.contradictions(settings, module.entry.interval)),
+  ...(mentions(environment, collectors.Orchestrator.keys.url) ? [] : collectors.Orchestrator.contradictions(settings)),
   ...(mentions(environment, Telegram.keys.token) && mentions(environment, Telegram.keys.chat)
     ? []
     : Telegram.contradictions(settings))

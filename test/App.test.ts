@@ -9,7 +9,9 @@ const settle = TestClock.adjust("45 seconds")
 
 const begin = (options: Scenario.ScenarioOptions = {}, containers: ReadonlyArray<string> = ["web", "db"]) =>
   Effect.gen(function* () {
-    const scenario = yield* Scenario.make(options)
+    // By polling alone: it is the truth that events only hurry along; what they do is in collector/docker/Reactions.test.ts.
+    const env = { WATCHDOG_DOCKER_EVENTS: "false", ...options.env }
+    const scenario = yield* Scenario.make({ ...options, env })
     for (const name of containers) scenario.engine.run({ name, image: `${name}:1`, restart: "unless-stopped" })
     yield* scenario.start
     yield* settle
@@ -68,7 +70,11 @@ describe("a container", () => {
 
   it.effect("that stays down is reminded of at growing distances", () =>
     Effect.gen(function* () {
-      const scenario = yield* begin()
+      // A look a minute is enough for a day, and the host's own values are not what it is about.
+      const slow = Object.fromEntries(
+        ["DISK", "MEMORY", "LOAD", "PRESSURE"].map((name) => [`WATCHDOG_${name}_INTERVAL`, "6h"])
+      )
+      const scenario = yield* begin({ env: slow })
 
       scenario.engine.kill("web")
       yield* TestClock.adjust("24 hours")
@@ -396,7 +402,10 @@ describe("the start", () => {
       yield* scenario.start
       yield* TestClock.adjust("10 millis")
 
-      assert.match(scenario.written(), /watching containers at unix:\/\/\/fake\/docker.sock, every 10 s/)
+      assert.match(
+        scenario.written(),
+        /watching containers at unix:\/\/\/fake\/docker.sock and their events, every 10 s/
+      )
       assert.match(scenario.written(), /alerts go to Telegram chat -1001/)
     }).pipe(Effect.scoped)
   )

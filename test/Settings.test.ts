@@ -4,7 +4,7 @@ import { Duration, Effect, Redacted, Result, Schema } from "effect"
 import type { AnyKey, Settings } from "../src/base/Keys.ts"
 import { type Environment, type ReadFile, allKeys, editDistance, readSettings } from "../src/Settings.ts"
 import * as Cadence from "../src/collector/Cadence.ts"
-import { Disk } from "../src/collector/index.ts"
+import { Disk, Orchestrator } from "../src/collector/index.ts"
 import * as Telegram from "../src/sink/Telegram.ts"
 
 const noFile: ReadFile = (path) => {
@@ -42,12 +42,27 @@ const examples: Readonly<Record<string, readonly [bad: string, good: string]>> =
   WATCHDOG_CONTAINERS: ["a,,b", "api,job-*"],
   WATCHDOG_CONTAINERS_EXCLUDE: [",", "tmp-*"],
   WATCHDOG_DEPLOY_GRACE: ["soon", "45s"],
+  WATCHDOG_DOCKER_EVENTS: ["sometimes", "false"],
+  WATCHDOG_CONTAINER_LOG_LINES: ["51", "5"],
+  WATCHDOG_ORCH_CONTAINER: ["a b", "shop-orch-1"],
   WATCHDOG_EXIT_ON_STALE_SOCKET: ["perhaps", "true"],
   WATCHDOG_DISK_CEILING: ["101", "97%"],
+  WATCHDOG_INODE_CEILING: ["0", "90"],
+  WATCHDOG_MEMORY_CEILING: ["much", "90%"],
+  WATCHDOG_MEMORY_INTERVAL: ["-5s", "20s"],
+  WATCHDOG_SWAP_CEILING: ["-1", "50"],
+  WATCHDOG_LOAD_CEILING: ["high", "1.5"],
+  WATCHDOG_LOAD_INTERVAL: ["0", "1m"],
+  WATCHDOG_PRESSURE_CEILING: ["100.1", "20"],
+  WATCHDOG_PRESSURE_INTERVAL: ["now", "15s"],
   WATCHDOG_DISK_PATHS: ["var", "/,/var"],
   WATCHDOG_HOST_ROOT: ["host", "/host"],
   WATCHDOG_ORCH_METRICS_URL: ["orchestrator:9000", "http://orchestrator:9000/metrics"],
   WATCHDOG_ORCH_DOWN_TICKS: ["0", "1"],
+  WATCHDOG_RULES: ["slow: rate(x[5m]) > 1", 'queue: queue_depth{queue!="test"} > 100 for 2m; full: free < 5'],
+  WATCHDOG_DEPENDENCIES: ["api=https://e.org#statsu=200", "api=https://u:p@e.org/#status=204 db=tcp://db:5432"],
+  WATCHDOG_DEPENDENCIES_INTERVAL: ["-1s", "30s"],
+  WATCHDOG_CERT_DAYS: ["-1", "21"],
   WATCHDOG_HOST_NAME: ["a\nb", "box"],
   WATCHDOG_TIMEZONE: ["Mars/Olympus", "Europe/Berlin"],
   WATCHDOG_TELEGRAM_BOT_TOKEN: ["123456789:hunter2", token],
@@ -93,8 +108,9 @@ describe("every key", () => {
     Effect.gen(function* () {
       const value = exampleOf(key)[1]
       const pair = { [Telegram.keys.token.name]: token, [Telegram.keys.chat.name]: "1" }
+      const page = { [Orchestrator.keys.url.name]: "http://127.0.0.1/metrics" }
 
-      const settings = yield* read({ ...pair, [name]: value })
+      const settings = yield* read({ ...pair, ...page, [name]: value })
 
       assert.isTrue(settings.isSet(key))
       assert.notDeepEqual(settings.get(key as never), key.fallback)
@@ -223,6 +239,11 @@ describe("contradictions", () => {
       /^WATCHDOG_TIMEOUT \(7000 ms\) must be shorter than WATCHDOG_DISK_INTERVAL \(7000 ms\)$/
     ],
     [{ WATCHDOG_FLAP_RAISES: "1" }, /^WATCHDOG_FLAP_RAISES is 1: /],
+    [{ WATCHDOG_RULES: "a: x > 1" }, /^WATCHDOG_RULES needs WATCHDOG_ORCH_METRICS_URL: /],
+    [
+      { WATCHDOG_RULES: "a: x > 1", WATCHDOG_ORCH_METRICS_URL: "nowhere" },
+      /^WATCHDOG_ORCH_METRICS_URL: "nowhere" is not/
+    ],
     [{ WATCHDOG_TELEGRAM_CHAT_ID: "1" }, /must be set with/],
     [{ WATCHDOG_TELEGRAM_BOT_TOKEN: token }, /must be set with/]
   ] as const)("are refused once, by name: %o", ([environment, wanted]) =>

@@ -58,6 +58,9 @@ export interface Tick {
   readonly asOfMs: number
 }
 
+/** Hands over extra looks; `asOfMs` is when they began. They never retire a signal, and never complete a debounce. */
+export type Emit = (looks: ReadonlyArray<SignalLook>, asOfMs: number) => Effect.Effect<void>
+
 export interface Collector {
   /** One word, as in `source:<name>` and `WATCHDOG_<NAME>_INTERVAL`. */
   readonly name: string
@@ -68,6 +71,8 @@ export interface Collector {
   readonly timeoutMs: number
   /** The policy of `source:<name>`. */
   readonly policy: Policy
+  /** Looks that an event causes, between ticks; runs for as long as the collector does. */
+  readonly events?: (emit: Emit) => Effect.Effect<never>
   /** Fails: CollectError (Timeout | Unreachable | Refused | Malformed). */
   readonly collect: (tick: Tick) => Effect.Effect<Report, CollectError>
 }

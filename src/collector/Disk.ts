@@ -1,19 +1,37 @@
 /**
- * The last-ditch disk ceiling: opt-in, off by default, because 85 % belongs to the orchestrator's own disk watchdog and one
- * fact has one owner.
+ * Disks of the host: how full they are, how many inodes are left, and which have turned read-only.
+ *
+ * Values are always looked at. Their ceilings are opt-in, because 85 % belongs to the orchestrator's own disk watchdog and one
+ * fact has one owner; a disk that turned read-only is always told.
  */
-import * as fs from "node:fs"
 import * as path from "node:path"
-import { Context, Duration, Effect, Fiber, Layer, Option, Result, Semaphore } from "effect"
+import { Context, Effect, Layer, Option, Result, type Scope } from "effect"
 import * as Keys from "../base/Keys.ts"
-import { uncancellable } from "../base/Uncancellable.ts"
-import { cadenceOf, intervalKey } from "./Cadence.ts"
-import { type Collector, type SignalLook, entry as collectorEntry, missed, seen } from "./Collector.ts"
 import type { SignalSpec } from "../decision/index.ts"
+import { cadenceOf, intervalKey } from "./Cadence.ts"
+import {
+  CollectError,
+  type Collector,
+  type Report,
+  type SignalLook,
+  entry as collectorEntry,
+  missed,
+  seen
+} from "./Collector.ts"
+import { type Stats, errnoText, hostFs } from "./host/HostFs.ts"
+import { ceilingAt, ceilingText, measured, sizeText } from "./host/Measured.ts"
+import { type Mount, below, parseMountinfo } from "./host/Mounts.ts"
+import { makePatience } from "./host/Patience.ts"
+import { hostRoot, isAbsent, makeReadProc } from "./host/Proc.ts"
+import { judge } from "./host/ReadOnly.ts"
 
 export const keys = {
   ceiling: Keys.percent("WATCHDOG_DISK_CEILING", {
     about: "percent in use, as df counts it, that alerts (97 is what it is for); off = not ours to watch",
+    fallback: undefined
+  }),
+  inodes: Keys.percent("WATCHDOG_INODE_CEILING", {
+    about: "percent of inodes in use that alerts",
     fallback: undefined
   }),
   paths: Keys.custom<ReadonlyArray<string>>("WATCHDOG_DISK_PATHS", {
@@ -27,18 +45,15 @@ export const keys = {
     },
     show: (items) => items.join(",")
   }),
-  hostRoot: Keys.textOptional("WATCHDOG_HOST_ROOT", {
-    about: "where the host's root is mounted read-only; / = this is the host",
-    fallback: "/",
-    pattern: /^\//,
-    expected: "an absolute path"
-  })
+  hostRoot
 }
 
 const interval = intervalKey("disk")
 
 /** It must fall this far below the ceiling before it counts as well again: a log that grows and is cut would flap. */
-const clearBelowPercent = 2
+const diskClearBelowPercent = 2
+/** A spool or a cache makes and removes files all the time. */
+const inodesClearBelowPercent = 2
 
 /**
  * A `statfs` on a dead mount never returns and holds a thread of libuv's pool. Two may be stuck at most, of the 16 threads the
@@ -46,150 +61,222 @@ const clearBelowPercent = 2
  */
 const stuckMax = 2
 
-/** Blocks of a file system, as statfs(2) counts them. */
-export interface Blocks {
-  readonly blocks: bigint
-  readonly bfree: bigint
-  readonly bavail: bigint
-}
-
 /**
  * Percent in use as `df` shows it: rounded up, of what an ordinary user could have; null for a file system without blocks.
  * Source: coreutils df: ceil(100 * used / (used + available)). Blocks reserved for root are not in the base.
  */
-export const usedPercent = ({ blocks, bfree, bavail }: Blocks): number | null => {
+export const usedPercent = ({ blocks, bfree, bavail }: Pick<Stats, "blocks" | "bfree" | "bavail">): number | null => {
   const used = blocks - bfree
-  const total = used + (bavail > 0n ? bavail : 0n)
-  if (used < 0n || total <= 0n) return null
-  return Number((used * 100n + total - 1n) / total)
+  return ceilPercent(used, used + (bavail > 0n ? bavail : 0n))
 }
 
-/** The system call, to be replaced in tests. */
-export class StatFs extends Context.Service<StatFs, (path: string) => Promise<Blocks>>()("watchdog/collector/StatFs") {
-  static readonly layer: Layer.Layer<StatFs> = Layer.effect(
-    StatFs,
-    Effect.map(
-      Effect.service(uncancellable),
-      (calls) => (mount: string) => calls.count(() => fs.promises.statfs(mount, { bigint: true }))
-    )
-  )
-}
+/** Percent of inodes in use, as `df -i` shows it; null where there is no limit to them (btrfs, vfat, network file systems). */
+export const inodesPercent = ({ files, ffree }: Pick<Stats, "files" | "ffree">): number | null =>
+  ceilPercent(files - ffree, files)
+
+const ceilPercent = (used: bigint, total: bigint): number | null =>
+  used < 0n || total <= 0n ? null : Number((used * 100n + total - 1n) / total)
 
 export class Disk extends Context.Service<Disk, Collector>()("watchdog/collector/Disk") {
-  static readonly layerNoDeps = Layer.effect(
+  static readonly layer = Layer.effect(
     Disk,
     Effect.gen(function* () {
       const settings = yield* Keys.Settings
       const ceiling = settings.get(keys.ceiling)
-      const cadence = cadenceOf(
-        settings,
-        interval,
-        ceiling === undefined
-          ? {}
-          : { ceiling: { raiseAt: ceiling, clearAt: Math.max(0, ceiling - clearBelowPercent) } }
-      )
-      const mounts = settings.get(keys.paths)
-      if (ceiling === undefined) {
-        return Disk.of({
-          name: "disk",
-          ...cadence,
-          watches: `${keys.ceiling.name} is not set`,
-          off: true,
-          collect: () => Effect.succeed({ looks: [], complete: true, oddities: [] })
-        })
-      }
-      const look = yield* makeLook(settings.get(keys.hostRoot) ?? "/", cadence.timeoutMs)
+      const inodeCeiling = settings.get(keys.inodes)
+      const paths = settings.get(keys.paths)
+      const root = settings.get(hostRoot) ?? "/"
+      const cadence = cadenceOf(settings, interval)
+      const lookAtDisk = yield* makeLookAtDisk({
+        root,
+        timeoutMs: cadence.timeoutMs,
+        disk: cadenceOf(settings, interval, ceilingAt(ceiling, diskClearBelowPercent)).policy,
+        inodes: cadenceOf(settings, interval, ceilingAt(inodeCeiling, inodesClearBelowPercent)).policy
+      })
+      const lookAtMounts = yield* makeLookAtMounts(root, cadence.timeoutMs, paths, cadence.policy)
       return Disk.of({
         name: "disk",
         ...cadence,
-        watches: `disk ceiling ${ceiling}% on ${mounts.join(", ")}`,
+        watches: `disk (${ceilingText(ceiling, "%")}) and inodes (${ceilingText(inodeCeiling, "%")}) of ${paths.join(", ")}, and disks that turn read-only`,
         off: false,
         collect: () =>
           Effect.map(
-            Effect.forEach(
-              mounts,
-              (mount) => look(mount, { signal: `disk:${mount}`, severity: "critical", policy: cadence.policy }),
-              { concurrency: "unbounded" }
-            ),
-            (looks) => ({ looks, complete: true, unseen: unseen(looks), oddities: [] })
+            Effect.all([Effect.forEach(paths, lookAtDisk, { concurrency: "unbounded" }), lookAtMounts], {
+              concurrency: "unbounded"
+            }),
+            ([disks, mounts]) => together([...disks, mounts])
           )
       })
     })
   )
-  static readonly layer = Layer.provide(this.layerNoDeps, StatFs.layer)
 }
 
 export const entry = collectorEntry("disk", Disk, Disk.layer, interval, keys)
 
-/** A mount that cannot be looked at is blindness, and said as such: nobody else would notice. */
-const unseen = (looks: ReadonlyArray<SignalLook>): string | undefined => {
-  const reasons = looks.flatMap(({ look }) => (look._tag === "Missed" ? [look.reason] : []))
-  return reasons.length === 0 ? undefined : reasons.join("; ")
+/** What one source has to say of its signals. */
+interface Part extends Pick<Report, "looks" | "complete" | "oddities"> {
+  /** What could not be seen, besides the signals that were Missed. */
+  readonly unseen: ReadonlyArray<string>
 }
 
-type Answer = { readonly _tag: "Blocks"; readonly blocks: Blocks } | { readonly _tag: "Error"; readonly code: string }
+/** What cannot be looked at is blindness, and said as such, once: nobody else would notice. */
+const together = (parts: ReadonlyArray<Part>): Report => {
+  const looks = parts.flatMap((part) => part.looks)
+  const reasons = new Set([
+    ...looks.flatMap(({ look }) => (look._tag === "Missed" ? [look.reason] : [])),
+    ...parts.flatMap((part) => part.unseen)
+  ])
+  return {
+    looks,
+    complete: parts.every((part) => part.complete),
+    unseen: reasons.size === 0 ? undefined : [...reasons].join("; "),
+    oddities: parts.flatMap((part) => part.oddities)
+  }
+}
+
+/* How full */
+
+interface Watching {
+  readonly root: string
+  readonly timeoutMs: number
+  readonly disk: SignalSpec["policy"]
+  readonly inodes: SignalSpec["policy"]
+}
+
+type Answer =
+  | { readonly _tag: "Stats"; readonly stats: Stats }
+  | { readonly _tag: "Error"; readonly code: string }
+  | { readonly _tag: "NoRoot" }
 
 /** Looks at one mount in time or says that it could not; a call that hangs keeps its place until it really returns. */
-const makeLook = (hostRoot: string, timeoutMs: number) =>
+const makeLookAtDisk = (
+  watching: Watching
+): Effect.Effect<(mount: string) => Effect.Effect<Part>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const statFs = yield* StatFs
-    const scope = yield* Effect.scope
-    const places = yield* Semaphore.make(stuckMax)
-    const inFlight = new Map<string, Fiber.Fiber<Answer>>()
+    const files = yield* Effect.service(hostFs)
+    const inTime = yield* makePatience<Answer>(watching.timeoutMs, stuckMax)
+    /** Mounts that have an end of inodes: what cannot be seen of them is Missed, not absent. */
+    const limited = new Set<string>()
 
-    const ask = (mount: string): Effect.Effect<Answer> =>
-      places.withPermit(
-        Effect.tryPromise({
-          try: () => statFs(path.join(hostRoot, mount)),
-          catch: (cause) => String((cause as NodeJS.ErrnoException).code ?? cause)
-        }).pipe(
-          Effect.match({
-            onFailure: (code): Answer => ({ _tag: "Error", code }),
-            onSuccess: (blocks): Answer => ({ _tag: "Blocks", blocks })
-          })
-        )
+    const statFs = (at: string): Effect.Effect<Answer> =>
+      Effect.match(
+        Effect.suspend(() => files.statFs(at)),
+        {
+          onFailure: ({ code }): Answer => ({ _tag: "Error", code }),
+          onSuccess: (stats): Answer => ({ _tag: "Stats", stats })
+        }
       )
 
-    const running = (mount: string): Effect.Effect<Fiber.Fiber<Answer>> =>
-      Effect.suspend(() => {
-        const found = inFlight.get(mount)
-        if (found !== undefined) return Effect.succeed(found)
-        const asked = Effect.ensuring(
-          ask(mount),
-          Effect.sync(() => inFlight.delete(mount))
-        )
-        return Effect.tap(Effect.forkIn(asked, scope, { startImmediately: false }), (fiber) =>
-          Effect.sync(() => void inFlight.set(mount, fiber))
+    const ask = (mount: string): Effect.Effect<Answer> =>
+      Effect.flatMap(statFs(path.join(watching.root, mount)), (answer) => {
+        if (watching.root === "/" || answer._tag !== "Error" || answer.code !== "ENOENT") return Effect.succeed(answer)
+        return Effect.map(statFs(watching.root), (root) =>
+          root._tag === "Error" && root.code === "ENOENT" ? { _tag: "NoRoot" } : answer
         )
       })
 
-    return (mount: string, spec: SignalSpec): Effect.Effect<SignalLook> =>
-      Effect.gen(function* () {
-        const fiber = yield* running(mount)
-        const answer = yield* Effect.timeoutOption(Fiber.join(fiber), Duration.millis(timeoutMs))
-        return { spec, look: lookOf(mount, timeoutMs, spec, answer) }
+    return (mount) =>
+      Effect.map(inTime(mount, ask(mount)), (answer) => {
+        const disk: SignalSpec = { signal: `disk:${mount}`, severity: "critical", policy: watching.disk }
+        const inodes: SignalSpec = { signal: `inodes:${mount}`, severity: "critical", policy: watching.inodes }
+        const stats = statsOf(mount, watching, answer)
+        if (typeof stats === "string") {
+          const specs = limited.has(mount) ? [disk, inodes] : [disk]
+          return part(specs.map((spec) => ({ spec, look: missed(stats) })))
+        }
+        const inodesLook = inodesLookOf(inodes, stats)
+        if (inodesLook === undefined) limited.delete(mount)
+        else limited.add(mount)
+        return part([
+          { spec: disk, look: diskLook(mount, disk, stats) },
+          ...(inodesLook === undefined ? [] : [{ spec: inodes, look: inodesLook }])
+        ])
       })
   })
 
-const lookOf = (
-  mount: string,
-  timeoutMs: number,
-  spec: SignalSpec,
-  answer: Option.Option<Answer>
-): SignalLook["look"] => {
+const part = (looks: ReadonlyArray<SignalLook>): Part => ({ looks, complete: true, unseen: [], oddities: [] })
+
+/** What was counted, or why not. */
+const statsOf = (mount: string, { root, timeoutMs }: Watching, answer: Option.Option<Answer>): Stats | string => {
   if (Option.isNone(answer))
-    return missed(
-      `statfs of ${mount} has not answered within ${timeoutMs} ms: the mount hangs, or waits behind one that does`
-    )
-  if (answer.value._tag === "Error")
-    return missed(`statfs of ${mount}: ${answer.value.code === "ENOENT" ? "no such path" : answer.value.code}`)
-  const percent = usedPercent(answer.value.blocks)
-  if (percent === null) return missed(`${mount} has no blocks to count`)
-  // The policy judges the value, with its lower clear threshold; this verdict is for the journal.
-  const ceiling = spec.policy.ceiling?.raiseAt ?? Number.POSITIVE_INFINITY
-  return seen(
-    percent >= ceiling,
-    { summary: `${percent}% in use, the ceiling is ${ceiling}%`, details: [] },
-    { value: percent }
-  )
+    return `statfs of ${mount} has not answered within ${timeoutMs} ms: the mount hangs, or waits behind one that does`
+  const found = answer.value
+  if (found._tag === "Stats") return found.stats
+  if (found._tag === "NoRoot")
+    return `${hostRoot.name} is ${root}, and nothing is there: mount the host's root there read-only, as compose.yaml does, or leave the key unset where the watchdog does not run in a container`
+  return `statfs of ${mount}: ${found.code === "ENOENT" ? "no such path" : errnoText(found.code)}`
 }
+
+/** FUSE counts its blocks in another size than it says: percentages hold, sizes do not. Source: magic.h, FUSE_SUPER_MAGIC. */
+const fuseType = 0x65735546n
+
+const diskLook = (mount: string, spec: SignalSpec, stats: Stats): SignalLook["look"] => {
+  const percent = usedPercent(stats)
+  if (percent === null) return missed(`${mount} has no blocks to count`)
+  const { blocks, bfree, bavail, bsize, type } = stats
+  const available = bavail > 0n ? bavail : 0n
+  const sizes = `, ${sizeText(Number(available * bsize))} available of ${sizeText(Number((blocks - bfree + available) * bsize))}`
+  return measured(spec.policy, percent, "%", `${percent}% in use${type === fuseType ? "" : sizes}`)
+}
+
+const inodesLookOf = (spec: SignalSpec, stats: Stats): SignalLook["look"] | undefined => {
+  const percent = inodesPercent(stats)
+  if (percent === null) return undefined
+  return measured(spec.policy, percent, "%", `${percent}% of inodes in use, ${stats.ffree} free of ${stats.files}`)
+}
+
+/* Read-only */
+
+/** Looks at the list of mounts, and remembers which were writable. */
+const makeLookAtMounts = (
+  root: string,
+  timeoutMs: number,
+  paths: ReadonlyArray<string>,
+  policy: SignalSpec["policy"]
+): Effect.Effect<Effect.Effect<Part>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const read = yield* makeReadProc(timeoutMs)
+    // PID 1's list is the host's; ours is that of our container, and all there is where /proc hides other users' processes.
+    const hosts = path.join(root, "proc/1/mountinfo")
+    const ours = "/proc/self/mountinfo"
+    let writable: ReadonlySet<string> = new Set()
+    let known: ReadonlyArray<SignalSpec> = []
+
+    const unread = (error: CollectError): Part => ({
+      looks: known.map((spec) => ({ spec, look: missed(error.message) })),
+      complete: true,
+      unseen: isAbsent(error) ? [] : [error.message],
+      oddities: isAbsent(error) ? ["disks that turn read-only are not seen: this system has no /proc/1/mountinfo"] : []
+    })
+
+    const judged = (mounts: ReadonlyArray<Mount>, badLines: number, ownOptions: boolean): Part => {
+      const found = judge(mounts, writable, { paths, ownOptions })
+      writable = found.writable
+      const looks = found.verdicts.map(({ point, active, summary, details }) => ({
+        spec: { signal: `readonly:${point}`, severity: "critical", policy } as const,
+        look: seen(active, { summary, details })
+      }))
+      known = looks.map(({ spec }) => spec)
+      return {
+        looks,
+        complete: badLines === 0,
+        unseen: [],
+        oddities: [
+          ...(badLines === 0 ? [] : [`${badLines} mounts of the list cannot be read`]),
+          ...(found.leftOut === 0 ? [] : [`${found.leftOut} mounts are too many to watch for turning read-only`])
+        ]
+      }
+    }
+
+    return Effect.match(read([hosts, ours]), {
+      onFailure: unread,
+      onSuccess: ({ text, path: at }) => {
+        const { mounts, badLines } = parseMountinfo(text)
+        // A host without a mount is none: nothing may be taken for gone.
+        if (mounts.length === 0)
+          return unread(new CollectError({ reason: "Malformed", detail: `${at}: there is no mount in it` }))
+        const seesHost = at === hosts || root === "/"
+        return judged(seesHost ? mounts : below(mounts, root), badLines, seesHost)
+      }
+    })
+  })

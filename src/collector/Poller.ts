@@ -11,7 +11,7 @@ import { defaultIntensity, supervise } from "../base/Supervise.ts"
 import type { Missed, Seen, SignalSpec } from "../decision/index.ts"
 import { Monitors } from "../monitor/Monitors.ts"
 import { Journal } from "../status/Journal.ts"
-import type { Collector, Report, SignalLook, Tick } from "./Collector.ts"
+import type { Collector, Emit, Report, SignalLook, Tick } from "./Collector.ts"
 
 /** A signal missing from this many complete reports is retired. */
 const reportsUntilRetired = 3
@@ -31,6 +31,8 @@ interface Polling {
   readonly known: Map<string, Known>
   reported: boolean
   oddities: string
+  /** The current tick. It outlives a restart of the loop, or a new loop's first ticks would look old to the monitors. */
+  number: number
 }
 
 /** The poller's own cut, halfway between the collector's timeout and the next tick: it catches only our bugs. */
@@ -46,23 +48,44 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Monitors 
   Effect.gen(function* () {
     const loops = yield* Loops
     const name = `collector ${collector.name}`
-    const polling: Polling = { collector, known: new Map(), reported: false, oddities: "" }
+    const polling: Polling = { collector, known: new Map(), reported: false, oddities: "", number: 0 }
     yield* loops.register(name, staleAfterMs(collector))
     yield* Effect.sleep(Duration.millis(Math.min(offsetMaxMs, collector.intervalMs / 4) * (yield* Random.next)))
-    // The tick's number outlives a restart of the loop, or a new loop's first ticks would look old to the monitors.
-    let number = 0
     const ticks = onGrid(Duration.millis(collector.intervalMs), () =>
       Effect.andThen(
-        Effect.suspend(() => tick(polling, ++number)),
+        Effect.suspend(() => tick(polling, ++polling.number)),
         loops.beat(name)
       )
     )
     const onCrash = (said: string, failing: boolean) =>
       failing
-        ? Effect.flatMap(monotonicMs, (asOfMs) => crashed(polling, { number: ++number, asOfMs }, said))
+        ? Effect.flatMap(monotonicMs, (asOfMs) => crashed(polling, { number: ++polling.number, asOfMs }, said))
         : Effect.void
-    yield* supervise(name, ticks, defaultIntensity, onCrash)
+    const polls = supervise(name, ticks, defaultIntensity, onCrash)
+    const { events } = collector
+    if (events === undefined) return yield* polls
+    const hearing = Effect.gen(function* () {
+      const context = yield* Effect.context<Monitors | Journal>()
+      const emit: Emit = (looks, asOfMs) => Effect.provideContext(extra(polling, looks, asOfMs), context)
+      return yield* events(emit)
+    })
+    const hears = supervise(`${name} events`, hearing)
+    yield* Effect.all([polls, hears], { concurrency: "unbounded", discard: true })
   })
+
+/** Looks that an event has caused. They belong to the tick they fall in; before the first there is none to belong to. */
+const extra = (
+  polling: Polling,
+  looks: ReadonlyArray<SignalLook>,
+  asOfMs: number
+): Effect.Effect<void, never, Monitors | Journal> =>
+  polling.number === 0
+    ? Effect.void
+    : Effect.forEach(
+        looks,
+        (look) => observe(polling, look.spec, observation(look, { number: polling.number, asOfMs }, false, false)),
+        { discard: true }
+      )
 
 const tick = (polling: Polling, number: number): Effect.Effect<void, never, Monitors | Journal> =>
   Effect.gen(function* () {
@@ -126,11 +149,11 @@ const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, 
     if (report.complete) yield* retireMissing(polling, present)
   })
 
-const observation = ({ look }: SignalLook, at: Tick, first: boolean): Seen | Missed =>
+const observation = ({ look }: SignalLook, at: Tick, first: boolean, scheduled = true): Seen | Missed =>
   ({
     ...look,
     tick: at.number,
-    scheduled: true,
+    scheduled,
     asOfMs: at.asOfMs,
     ...(look._tag === "Seen" ? { first } : {})
   }) as Seen | Missed

@@ -14,6 +14,10 @@ export interface Policy {
   readonly raiseTicks: number
   /** M: consecutive ticks seen clear before the recovery. */
   readonly clearTicks: number
+  /** Replaces K where it is set: how long an unbroken streak of active looks must span, from the first to the last; 0 = at once. */
+  readonly raiseForMs: number | null
+  /** Replaces M where it is set, as `raiseForMs` replaces K. */
+  readonly clearForMs: number | null
   /** Milliseconds from the alert to the first reminder; 0 = no reminders. */
   readonly cooldownMs: number
   /** Each reminder waits this many times longer than the one before. */
@@ -41,6 +45,8 @@ export const defaultPolicy: Policy = {
   intervalMs: 10_000,
   raiseTicks: 2,
   clearTicks: 1,
+  raiseForMs: null,
+  clearForMs: null,
   cooldownMs: 30 * minuteMs,
   reminderFactor: 2,
   reminderMaxMs: 24 * 60 * minuteMs,
@@ -57,6 +63,7 @@ export type PolicyResult =
 
 const isCount = (n: number, least: number): boolean => Number.isInteger(n) && n >= least
 const isSpan = (ms: number): boolean => Number.isFinite(ms) && ms > 0
+const isWait = (ms: number | null): boolean => ms === null || (Number.isFinite(ms) && ms >= 0)
 
 const refusals = (p: Policy): ReadonlyArray<string> => {
   const reasons: Array<string> = []
@@ -69,6 +76,14 @@ const refusals = (p: Policy): ReadonlyArray<string> => {
   refuse(
     !isCount(p.clearTicks, 1),
     `clearTicks is ${p.clearTicks}: can never clear, must be a whole number of at least 1`
+  )
+  refuse(
+    !isWait(p.raiseForMs),
+    `raiseForMs is ${p.raiseForMs}: can never fire, must be 0 (at once) or more, or null (raiseTicks decides)`
+  )
+  refuse(
+    !isWait(p.clearForMs),
+    `clearForMs is ${p.clearForMs}: can never clear, must be 0 (at once) or more, or null (clearTicks decides)`
   )
   refuse(
     !(Number.isFinite(p.cooldownMs) && p.cooldownMs >= 0),
@@ -109,7 +124,20 @@ const refusals = (p: Policy): ReadonlyArray<string> => {
   return reasons
 }
 
-const flapNeedsMs = (p: Policy): number => (p.flapRaises - 1) * (p.raiseTicks + p.clearTicks) * p.intervalMs
+/** A streak that spans a time has one look more than intervals. */
+const looksOf = (ticks: number, forMs: number | null, intervalMs: number): number =>
+  forMs === null ? ticks : 1 + Math.ceil(forMs / intervalMs)
+
+/** Looks in a row, at this pace, until a fault is told. */
+export const raiseLooks = (policy: Policy, intervalMs: number): number =>
+  looksOf(policy.raiseTicks, policy.raiseForMs, intervalMs)
+
+/** Looks in a row, at this pace, until its end is told. */
+export const clearLooks = (policy: Policy, intervalMs: number): number =>
+  looksOf(policy.clearTicks, policy.clearForMs, intervalMs)
+
+const flapNeedsMs = (p: Policy): number =>
+  (p.flapRaises - 1) * (raiseLooks(p, p.intervalMs) + clearLooks(p, p.intervalMs)) * p.intervalMs
 
 /**
  * Makes a policy out of the defaults and what differs from them.
@@ -133,7 +161,7 @@ export const makePolicy = (differs: Partial<Omit<Policy, "v">> = {}): PolicyResu
  * How long a fault can stay untold by scheduled looks alone; events only shorten it.
  *
  * Worst case: it begins just after a look began, so the K-th look that sees it begins K intervals later and takes all of its
- * timeout to answer. Delivery comes on top.
+ * timeout to answer. Delivery comes on top. Where `raiseForMs` replaces K, as many looks are needed as span it.
  */
 export const worstCaseDetectionMs = (policy: Policy, intervalMs: number, timeoutMs: number): number =>
-  policy.raiseTicks * intervalMs + timeoutMs
+  raiseLooks(policy, intervalMs) * intervalMs + timeoutMs

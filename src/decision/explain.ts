@@ -3,10 +3,14 @@ import { durationText } from "./Entry.ts"
 import { type Policy, staleIntervals } from "./Policy.ts"
 import type { SignalState } from "./SignalState.ts"
 
+export type Streak =
+  | { readonly towards: "raise" | "clear"; readonly ticks: number; readonly needed: number }
+  | { readonly towards: "raise" | "clear"; readonly heldMs: number; readonly neededMs: number }
+
 export interface Explanation {
   readonly state: "new" | "clear" | "active" | "flapping"
-  /** Ticks of the streak against the present side, of those needed; null when nothing is under way. */
-  readonly streak: { readonly towards: "raise" | "clear"; readonly ticks: number; readonly needed: number } | null
+  /** The streak against the present side, in ticks or in time, as the policy counts; null when nothing is under way. */
+  readonly streak: Streak | null
   readonly nextReminderInMs: number | null
   readonly unknownForMs: number | null
   /** One sentence for each thing that speaks or keeps silent, most telling first. */
@@ -15,10 +19,30 @@ export interface Explanation {
 
 const streak = (policy: Policy, state: SignalState): Explanation["streak"] => {
   if (state.tick === 0 || state.tickActive === state.active) return null
-  const ticks = 1 + (state.runTicks > 0 && state.runActive === state.tickActive ? state.runTicks : 0)
-  return state.tickActive
-    ? { towards: "raise", ticks, needed: policy.raiseTicks }
-    : { towards: "clear", ticks, needed: policy.clearTicks }
+  const towards = state.tickActive ? "raise" : "clear"
+  const continues = state.runTicks > 0 && state.runActive === state.tickActive
+  const neededMs = state.tickActive ? policy.raiseForMs : policy.clearForMs
+  if (neededMs !== null) {
+    const fromMs = continues ? state.runFromMs : state.tickFromMs
+    return { towards, heldMs: (state.asOfMs ?? fromMs) - fromMs, neededMs }
+  }
+  const needed = state.tickActive ? policy.raiseTicks : policy.clearTicks
+  return { towards, ticks: 1 + (continues ? state.runTicks : 0), needed }
+}
+
+const streakText = (streak: Streak): string => {
+  const held =
+    "ticks" in streak
+      ? `${streak.ticks} of ${streak.needed} ticks`
+      : `seen for ${durationText(streak.heldMs)} of ${durationText(streak.neededMs)}`
+  return `${held} towards ${streak.towards === "raise" ? "an alert" : "a recovery"}`
+}
+
+const needText = (policy: Policy): string => {
+  if (policy.raiseForMs === null) return `needs ${policy.raiseTicks} ticks seen active to alert`
+  return policy.raiseForMs === 0
+    ? "needs to be seen active once to alert"
+    : `needs to be seen active for ${durationText(policy.raiseForMs)} to alert`
 }
 
 const reminderInMs = (policy: Policy, state: SignalState, nowMs: number): number | null => {
@@ -58,16 +82,11 @@ export const explain = (state: SignalState | null, policy: Policy, nowMs: number
   const towards = streak(policy, state)
   const nextReminderInMs = reminderInMs(policy, state, now)
   const because = [...holds(policy, state, now)]
-  if (towards !== null)
-    because.push(
-      `${towards.ticks} of ${towards.needed} ticks towards ${towards.towards === "raise" ? "an alert" : "a recovery"}`
-    )
+  if (towards !== null) because.push(streakText(towards))
   if (state.active || state.flapping)
     because.push(nextReminderInMs === null ? "reminders are off" : `next reminder in ${durationText(nextReminderInMs)}`)
   if (because.length === 0) {
-    because.push(
-      state.kernel === null ? `needs ${policy.raiseTicks} ticks seen active to alert` : "seen clear at the last look"
-    )
+    because.push(state.kernel === null ? needText(policy) : "seen clear at the last look")
   }
   return {
     state: state.flapping !== null ? "flapping" : state.active ? "active" : state.kernel === null ? "new" : "clear",

@@ -64,7 +64,7 @@ const seen = (policy: Policy, state: Draft, input: Seen, now: number): boolean =
     return state.look === "active" || state.look === "clear"
   }
   const active = verdict(policy, state, input)
-  const scheduled = count(state, input, active)
+  const scheduled = count(policy, state, input, active)
   state.asOfMs = input.asOfMs
   state.look = active ? "active" : "clear"
   state.lookReason = ""
@@ -102,7 +102,7 @@ const verdict = (policy: Policy, state: Draft, input: Seen): boolean => {
 }
 
 /** Counts the look into its tick, the last one winning; true if the tick's own look has now been made by this one. */
-const count = (state: Draft, input: Seen, active: boolean): boolean => {
+const count = (policy: Policy, state: Draft, input: Seen, active: boolean): boolean => {
   if (input.tick > state.tick) {
     fold(state)
     state.tick = input.tick
@@ -111,6 +111,8 @@ const count = (state: Draft, input: Seen, active: boolean): boolean => {
     state.tickActive = active
     if (streakTicks(state) === 1 && active) state.foundAtStart = input.first && !state.everClear
   } else if (active !== state.tickActive) {
+    // Ticks count by their last look. Time does not: what was seen otherwise in between has not held all the while.
+    if (state.runActive === active && needsMs(policy, active) !== null) state.runTicks = 0
     state.tickActive = active
     state.tickFromMs = input.asOfMs
     if (active) state.foundAtStart = false
@@ -118,6 +120,9 @@ const count = (state: Draft, input: Seen, active: boolean): boolean => {
   if (input.scheduled) state.tickScheduled = true
   return input.scheduled
 }
+
+/** How long this side must be seen before the signal turns to it; null where ticks decide. */
+const needsMs = (policy: Policy, active: boolean): number | null => (active ? policy.raiseForMs : policy.clearForMs)
 
 /** Moves the finished tick into the streak before it. */
 const fold = (state: Draft): void => {
@@ -168,14 +173,17 @@ const mayTurn = (policy: Policy, state: Draft): boolean => {
   return state.active ? mayClear(policy, state) : mayRaise(policy, state)
 }
 
-/** A fact raises at once; a sample when enough ticks in a row have seen it, this tick's own look among them. */
+/** A fact raises at once; a sample when enough ticks in a row, or ticks over a long enough time, have seen it, this tick's own look among them. */
 const mayRaise = (policy: Policy, state: Draft): boolean =>
-  state.confirmed || (state.tickScheduled && streakTicks(state) >= policy.raiseTicks)
+  state.confirmed || (state.tickScheduled && hasHeld(state, policy.raiseForMs, policy.raiseTicks))
+
+const hasHeld = (state: Draft, forMs: number | null, ticks: number): boolean =>
+  forMs === null ? streakTicks(state) >= ticks : (state.asOfMs ?? 0) - streakFromMs(state) >= forMs
 
 const mayClear = (policy: Policy, state: Draft): boolean =>
   state.confirmed
     ? state.confirmedClearFromMs !== null && (state.asOfMs ?? 0) - state.confirmedClearFromMs >= policy.confirmedClearMs
-    : state.tickScheduled && streakTicks(state) >= policy.clearTicks
+    : state.tickScheduled && hasHeld(state, policy.clearForMs, policy.clearTicks)
 
 const raise = (policy: Policy, state: Draft, now: number): Decision | undefined => {
   state.active = true

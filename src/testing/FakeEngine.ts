@@ -5,18 +5,48 @@
  * behind a real unix socket or an in-memory client. What happens to its containers is in `FakeEngineWorld.ts`, how the engine
  * writes them down in `FakeEngineText.ts`.
  *
- * It only has what can be read: ping, version, list and inspect. Any other verb is a violation, and refused. Events, logs and
- * stats are not modelled: asking for them gets the engine's 404.
+ * It only has what can be read: ping, version, list, inspect, events and logs. Any other verb is a violation, and refused.
+ * Stats are not modelled: asking for them gets the engine's 404.
+ *
+ * Events: every deed of the world tells what the real engine tells, before it returns. `GET /events` gets a `flow` for a body,
+ * which `FakeEngineServer.ts` turns into a chunked response or into the `stream` of an in-memory response:
+ *
+ * ```ts
+ * const response = yield* FakeEngineServer.client(engine).get("http://docker/v1.44/events")
+ * const lines = response.stream.pipe(Stream.decodeText(), Stream.splitLines)
+ * engine.die("web", 3) // {"status":"die", ... "Action":"die","Actor":{"ID":...,"Attributes":{"exitCode":"3", ...}}, ...}
+ * engine.disturb("cut") // ends the streams that are open
+ * engine.beRude("silent", { on: "events" }) // for those to come
+ * ```
  */
+import {
+  type Events,
+  eventsContentType,
+  type FakeEngineEvent,
+  type FakeEngineFlow,
+  type FakeEventSpec,
+  type FakeStreamRudeness,
+  makeEvents,
+  readQuery
+} from "./FakeEngineEvents.ts"
+import { readLogs } from "./FakeEngineLogs.ts"
 import { type Dialect, inspectDocument, listItem } from "./FakeEngineText.ts"
 import { type FakeContainer, type FakeWorld, type World, makeWorld } from "./FakeEngineWorld.ts"
 
+export type {
+  FakeEngineEvent,
+  FakeEngineFlow,
+  FakeEngineListener,
+  FakeEventSpec,
+  FakeStreamRudeness
+} from "./FakeEngineEvents.ts"
 export type {
   ComposeRecreate,
   ComposeStep,
   FakeContainer,
   FakeContainerSpec,
   FakeHealthStatus,
+  FakeLogLine,
   FakeMangle,
   FakeRestartPolicy,
   FakeWorld
@@ -35,6 +65,10 @@ export interface FakeEngineOptions extends FakeEngineVersion {
   readonly nowMs: () => number
   /** Podman's compatible API: other headers, no health in the list's texts, other error texts. */
   readonly podman?: boolean
+  /** Whether `docker stop` is told of before the death or after it; by default as that version did: 20.10 after, 26.1 before. */
+  readonly stopOrder?: "stopFirst" | "dieFirst"
+  /** Each health probe is three `exec_` events too, as with a real one. Default not. */
+  readonly probeNoise?: boolean
 }
 
 export interface FakeEngineRequest {
@@ -52,13 +86,17 @@ export interface FakeEngineResponse {
   readonly delayMs: number
   /** So many spaces follow the body, made while they are sent: a body too large to be kept. */
   readonly fillerBytes: number
+  /** Where there are some, the body is these and not a text; `body` is empty then. */
+  readonly bytes?: Buffer
+  /** Where there is one, the body is what flows out of it; `body` is empty then. */
+  readonly flow?: FakeEngineFlow
 }
 
 /** `"hang"`: the connection stands, and nothing comes. `"reset"`: it is torn down. */
 export type FakeEngineAnswer = FakeEngineResponse | "hang" | "reset"
 
 /** What a request is for; `other` is any path the engine here does not have. */
-export type FakeEngineEndpoint = "ping" | "version" | "list" | "inspect" | "other"
+export type FakeEngineEndpoint = "ping" | "version" | "list" | "inspect" | "events" | "logs" | "other"
 
 /**
  * A way to be rude.
@@ -72,6 +110,8 @@ export type FakeEngineEndpoint = "ping" | "version" | "list" | "inspect" | "othe
  * - `{ staleMs }`: the answer is of the world as it was so long ago.
  * - `{ slowMs }`: the right answer, late; together with others too.
  * - `{ withoutHeaders }`: these are left out, in lower case (`api-version`).
+ * - a `FakeStreamRudeness` is for event streams that are opened from now on, with their headers well; see `disturb` for those
+ *   that are open. Only `"reset"` is before the headers, as everywhere.
  */
 export type FakeEngineRudeness =
   | "hang"
@@ -83,11 +123,12 @@ export type FakeEngineRudeness =
   | { readonly staleMs: number }
   | { readonly slowMs: number }
   | { readonly withoutHeaders: ReadonlyArray<string> }
+  | FakeStreamRudeness
 
 /** Which requests a rudeness meets; without any of these, all. */
 export interface FakeEngineReach {
   readonly on?: FakeEngineEndpoint
-  /** Name or id of the container that is inspected. */
+  /** Name or id of the container that is inspected, or whose logs are read. */
   readonly container?: string
   /** Requests it lasts; without it until `behave`. */
   readonly count?: number
@@ -108,12 +149,29 @@ export type FakeEngineAbsence = "ENOENT" | "EACCES" | "ECONNREFUSED"
 export interface FakeEngine extends FakeWorld {
   readonly handle: (request: FakeEngineRequest) => FakeEngineAnswer
   readonly beRude: (rudeness: FakeEngineRudeness, reach?: FakeEngineReach) => void
+  /** Rude to the event streams that are open, now. */
+  readonly disturb: (rudeness: FakeStreamRudeness) => void
   /** Ends all rudeness, and is there again. */
   readonly behave: () => void
+  /** From now on nobody listens. Open streams are reset, the events so far forgotten, but where it is only `EACCES`. */
   readonly goAway: (absence: FakeEngineAbsence) => void
   readonly absent: () => FakeEngineAbsence | null
-  /** Another engine takes its place, with the same containers. */
+  /** Another engine takes its place, with the same containers. Open streams are reset, the events so far forgotten. */
   readonly upgrade: (version: FakeEngineVersion) => void
+  /** The same engine anew, its containers living on (live-restore): streams are reset, the events so far forgotten. */
+  readonly restartEngine: () => void
+  /** Sends and keeps this event, without anything having happened. */
+  readonly emit: (event: FakeEventSpec) => void
+  /** All events so far, whoever listened. */
+  readonly events: ReadonlyArray<FakeEngineEvent>
+  readonly openStreams: () => number
+  /**
+   * Lets happen what is due by now (a back-off that ends, a crash loop's next crash, a stream's `until`), and says when the next
+   * is, in milliseconds since 1970; null if nothing is. `FakeEngineServer` calls it while somebody reads events.
+   */
+  readonly catchUp: () => number | null
+  /** Calls back after each deed, which may have made something due; gives the way to end that. */
+  readonly onDeed: (callback: () => void) => () => void
   readonly requests: ReadonlyArray<FakeEngineRecord>
   /** Requests that would have changed something. */
   readonly violations: ReadonlyArray<FakeEngineRecord>
@@ -138,6 +196,8 @@ interface State {
   readonly nowMs: () => number
   readonly podman: boolean
   readonly world: World
+  readonly events: Events
+  readonly callbacks: Set<() => void>
   readonly requests: Array<FakeEngineRecord>
   readonly violations: Array<FakeEngineRecord>
   rules: Array<Rule>
@@ -153,38 +213,114 @@ interface State {
  * Fails:  `handle` never; a deed on a container that is not there throws, as that is the test's own bug.
  */
 export const makeFakeEngine = (options: FakeEngineOptions): FakeEngine => {
-  const world = makeWorld(options.nowMs)
+  const podman = options.podman ?? false
+  const isAway = (): boolean => state.absence !== null && state.absence !== "EACCES"
+  const events = makeEvents({
+    nowMs: options.nowMs,
+    podman,
+    minor: () => minorOf(state.version.api),
+    away: isAway
+  })
+  const world = makeWorld({
+    nowMs: options.nowMs,
+    tell: events.tell,
+    stopOrder: () => options.stopOrder ?? stopOrderOf(state),
+    probeNoise: options.probeNoise ?? false
+  })
   const state: State = {
     nowMs: options.nowMs,
-    podman: options.podman ?? false,
+    podman,
     world,
+    events,
+    callbacks: new Set(),
     requests: [],
     violations: [],
     rules: [],
     absence: null,
-    version: versionOf(options, options.podman ?? false)
+    version: versionOf(options, podman)
   }
   return {
-    ...world,
+    ...noticed(world, state.callbacks),
     handle: (request) => handle(state, request),
     beRude: (rudeness, reach = {}) => {
       state.rules.push({ rudeness, reach, left: reach.count ?? Number.POSITIVE_INFINITY })
     },
+    disturb: (rudeness) => {
+      const { container } = typeof rudeness === "object" && "flood" in rudeness ? rudeness : {}
+      events.disturb(rudeness, container === undefined ? undefined : world.get(container))
+    },
     behave: () => {
       state.rules = []
       state.absence = null
+      events.behave()
     },
     goAway: (absence) => {
       state.absence = absence
+      if (isAway()) events.forget()
     },
     absent: () => state.absence,
     upgrade: (version) => {
       state.version = versionOf(version, state.podman)
+      events.forget()
+    },
+    restartEngine: () => events.forget(),
+    emit: (spec) => events.emit(spec, spec.container === undefined ? undefined : world.get(spec.container)),
+    events: events.emitted,
+    openStreams: events.openCount,
+    catchUp: () => {
+      const dues = [world.nextDueMs(), events.endDue()].filter((at) => at !== null)
+      return dues.length === 0 ? null : Math.min(...dues)
+    },
+    onDeed: (callback) => {
+      state.callbacks.add(callback)
+      return () => void state.callbacks.delete(callback)
     },
     requests: state.requests,
     violations: state.violations
   }
 }
+
+/** The same world, whose every deed is followed by the callbacks. */
+const noticed = (world: World, callbacks: ReadonlySet<() => void>): FakeWorld => {
+  const after = <In extends ReadonlyArray<unknown>, Out>(deed: (...given: In) => Out) => {
+    return (...given: In): Out => {
+      const done = deed(...given)
+      for (const callback of callbacks) callback()
+      return done
+    }
+  }
+  return {
+    create: after(world.create),
+    run: after(world.run),
+    start: after(world.start),
+    die: after(world.die),
+    oom: after(world.oom),
+    crashLoop: after(world.crashLoop),
+    settle: after(world.settle),
+    stop: after(world.stop),
+    restart: after(world.restart),
+    kill: after(world.kill),
+    health: after(world.health),
+    pause: after(world.pause),
+    unpause: after(world.unpause),
+    remove: after(world.remove),
+    removing: after(world.removing),
+    rename: after(world.rename),
+    exec: after(world.exec),
+    log: world.log,
+    mangle: world.mangle,
+    composeRecreate: (name, options) => {
+      const { id, to } = world.composeRecreate(name, options)
+      return { id, to: after(to) }
+    },
+    get: world.get
+  }
+}
+
+const stopFirstFrom = 42 // measured: 20.10 (1.41) tells of the death first, 26.1 (1.45) of the stop; between them not measured
+
+const stopOrderOf = ({ podman, version }: State): "stopFirst" | "dieFirst" =>
+  podman || minorOf(version.api) >= stopFirstFrom ? "stopFirst" : "dieFirst"
 
 /* Versions */
 
@@ -225,17 +361,19 @@ interface Asked {
   readonly version: string | null
   readonly all: boolean
   readonly reference: string
+  readonly query: string
 }
 
 const readPath = (path: string): Asked => {
   const [bare = "", query = ""] = path.split("?", 2)
   const [, version = null, rest = ""] = /^(?:\/v(1\.\d+))?(\/.*)?$/.exec(bare) ?? []
-  const reference = /^\/containers\/([^/]+)\/json$/.exec(rest)?.[1] ?? ""
-  const asked = { version, reference, all: /(?:^|&)all=(?:1|true|True)(?:&|$)/.test(query) }
+  const [, reference = "", what] = /^\/containers\/([^/]+)\/(json|logs)$/.exec(rest) ?? []
+  const asked = { version, reference, query, all: /(?:^|&)all=(?:1|true|True)(?:&|$)/.test(query) }
   if (rest === "/_ping") return { ...asked, endpoint: "ping" }
   if (rest === "/version") return { ...asked, endpoint: "version" }
+  if (rest === "/events") return { ...asked, endpoint: "events" }
   if (rest === "/containers/json") return { ...asked, endpoint: "list", reference: "" }
-  return { ...asked, endpoint: reference === "" ? "other" : "inspect" }
+  return { ...asked, endpoint: what === undefined ? "other" : what === "logs" ? "logs" : "inspect" }
 }
 
 const handle = (state: State, request: FakeEngineRequest): FakeEngineAnswer => {
@@ -263,11 +401,21 @@ const isReading = (method: string): boolean => method === "GET" || method === "H
 const answerRudely = (state: State, request: FakeEngineRequest, asked: Asked): FakeEngineAnswer => {
   const met = state.rules.filter((rule) => rule.left > 0 && isMet(state, rule.reach, asked)).map(spend)
   const staleMs = met.map((rudeness) => field(rudeness, "staleMs")).find((ms) => ms !== undefined) ?? 0
-  return met.reduce(
-    (answer: FakeEngineAnswer, rudeness) => (typeof answer === "string" ? answer : spoil(state, answer, rudeness)),
-    answerPlainly(state, request, asked, state.nowMs() - staleMs)
+  const plain = answerPlainly(state, request, asked, state.nowMs() - staleMs, met.filter(isForStreams))
+  const answer = met.reduce(
+    (spoilt: FakeEngineAnswer, rudeness) => (typeof spoilt === "string" ? spoilt : spoil(state, spoilt, rudeness)),
+    plain as FakeEngineAnswer
   )
+  if (plain.flow !== undefined && (typeof answer === "string" || answer.flow === undefined)) hangUp(plain.flow)
+  return answer
 }
+
+const hangUp = (flow: FakeEngineFlow): void => flow.subscribe({ chunk: () => undefined, end: () => undefined })()
+
+const isForStreams = (rudeness: FakeEngineRudeness): rudeness is FakeStreamRudeness =>
+  typeof rudeness === "string"
+    ? rudeness === "cut" || rudeness === "silent" || rudeness === "split"
+    : "garbage" in rudeness || "longLineBytes" in rudeness || "flood" in rudeness
 
 const spend = (rule: Rule): FakeEngineRudeness => {
   rule.left -= 1
@@ -284,7 +432,14 @@ const field = (rudeness: FakeEngineRudeness, name: "staleMs"): number | undefine
 
 const spoil = (state: State, answer: FakeEngineResponse, rudeness: FakeEngineRudeness): FakeEngineAnswer => {
   if (rudeness === "hang" || rudeness === "reset") return rudeness
-  if (rudeness === "brokenJson") return { ...answer, body: answer.body.slice(0, Math.ceil(answer.body.length / 2)) }
+  // It was opened with them.
+  if (isForStreams(rudeness)) return answer
+  if (rudeness === "brokenJson") {
+    const { body, bytes } = answer
+    return bytes === undefined
+      ? { ...answer, body: body.slice(0, Math.ceil(body.length / 2)) }
+      : { ...answer, bytes: bytes.subarray(0, Math.ceil(bytes.length / 2)) }
+  }
   if ("status" in rudeness) {
     const message = rudeness.message ?? (rudeness.status === 403 ? "forbidden" : "internal error")
     return {
@@ -292,8 +447,9 @@ const spoil = (state: State, answer: FakeEngineResponse, rudeness: FakeEngineRud
       delayMs: answer.delayMs
     }
   }
-  if ("body" in rudeness) return { ...answer, status: 200, body: rudeness.body }
-  if ("hugeBytes" in rudeness) return { ...answer, fillerBytes: Math.max(0, rudeness.hugeBytes - answer.body.length) }
+  if ("body" in rudeness) return { ...textual(answer), status: 200, body: rudeness.body }
+  if ("hugeBytes" in rudeness)
+    return { ...textual(answer), fillerBytes: Math.max(0, rudeness.hugeBytes - answer.body.length) }
   if ("slowMs" in rudeness) return { ...answer, delayMs: answer.delayMs + rudeness.slowMs }
   if ("withoutHeaders" in rudeness) {
     const left = Object.entries(answer.headers).filter(
@@ -304,8 +460,17 @@ const spoil = (state: State, answer: FakeEngineResponse, rudeness: FakeEngineRud
   return answer
 }
 
+/** With a text for a body. */
+const textual = ({ flow: _flow, bytes: _bytes, ...answer }: FakeEngineResponse): FakeEngineResponse => answer
+
 /** As the engine would answer, of the world at `atMs`. */
-const answerPlainly = (state: State, { method, path }: FakeEngineRequest, asked: Asked, atMs: number) => {
+const answerPlainly = (
+  state: State,
+  { method, path }: FakeEngineRequest,
+  asked: Asked,
+  atMs: number,
+  rudeness: ReadonlyArray<FakeStreamRudeness>
+): FakeEngineResponse => {
   if (!isReading(method)) return refusal(state, 403, `${method} ${path} would change something`)
   const { api, apiMin } = state.version
   const version = asked.version ?? api
@@ -337,22 +502,53 @@ const answerPlainly = (state: State, { method, path }: FakeEngineRequest, asked:
       )
     case "inspect":
       return inspect(state, asked.reference, dialect)
+    case "logs":
+      return logs(state, asked, dialect)
+    case "events":
+      return listen(state, asked.query, dialect, rudeness)
     case "other":
       return pageNotFound
   }
 }
 
+const listen = (
+  state: State,
+  query: string,
+  dialect: Dialect,
+  rudeness: ReadonlyArray<FakeStreamRudeness>
+): FakeEngineResponse => {
+  // What was before is not news to who listens from now on.
+  state.world.nextDueMs()
+  const read = readQuery(query)
+  if (read._tag === "Refused") return refusal(state, read.status, read.message)
+  return {
+    ...respond(200, { ...ownHeaders(state), "Content-Type": eventsContentType(dialect.minor) }, ""),
+    flow: state.events.open(read.wants, dialect, rudeness)
+  }
+}
+
 const inspect = (state: State, reference: string, dialect: Dialect): FakeEngineResponse => {
   const container: FakeContainer | undefined = state.world.find(reference)
-  if (container !== undefined) return json(state, 200, inspectDocument(container, dialect))
-  return state.podman
+  return container === undefined ? notFound(state, reference) : json(state, 200, inspectDocument(container, dialect))
+}
+
+const logs = (state: State, { reference, query }: Asked, { minor }: Dialect): FakeEngineResponse => {
+  const container = state.world.find(reference)
+  if (container === undefined) return notFound(state, reference)
+  const read = readLogs(container, query, minor)
+  return read._tag === "Refused"
+    ? refusal(state, read.status, read.message)
+    : { ...respond(200, { ...ownHeaders(state), "Content-Type": read.contentType }, ""), bytes: read.bytes }
+}
+
+const notFound = (state: State, reference: string): FakeEngineResponse =>
+  state.podman
     ? json(state, 404, {
         cause: "no such container",
         message: `no container with name or ID "${reference}" found: no such container`,
         response: 404
       })
     : refusal(state, 404, `No such container: ${reference}`)
-}
 
 /* Answers */
 

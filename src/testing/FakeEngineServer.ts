@@ -3,10 +3,13 @@
  *
  * Both keep the time of the `Clock` around them. In memory nothing is real: a hang is `Effect.never`, a late answer sleeps on
  * that clock, a body is there at once; so a test clock may move over many ticks. A server is for `it.live`.
+ *
+ * An event stream gets each event before the deed that is its cause returns; what the world does by itself (a crash loop) it does
+ * on time while somebody reads events. Read it as `response.stream`; its `text` is whole only when the stream has ended.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Readable } from "node:stream"
-import { Clock, Duration, Effect, FiberSet, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, FiberSet, Queue, type Scope, Stream } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -17,6 +20,7 @@ import {
 import {
   type FakeEngine,
   type FakeEngineAnswer,
+  type FakeEngineFlow,
   type FakeEngineOptions,
   type FakeEngineResponse,
   makeFakeEngine
@@ -80,22 +84,74 @@ const receive = (core: FakeEngine, request: IncomingMessage, response: ServerRes
       return
     }
     if (answer.delayMs > 0) yield* Effect.sleep(Duration.millis(answer.delayMs))
+    if (answer.flow !== undefined) {
+      yield* pour(core, answer, answer.flow, response)
+      return
+    }
     response.writeHead(answer.status, {
       ...answer.headers,
-      "Content-Length": Buffer.byteLength(answer.body) + answer.fillerBytes
+      "Content-Length": bytesOf(answer).length + answer.fillerBytes
     })
-    if (answer.fillerBytes === 0) response.end(answer.body)
+    if (answer.fillerBytes === 0) response.end(bytesOf(answer))
     else
       Readable.from(bodyOf(answer))
         .on("error", () => undefined)
         .pipe(response)
   })
 
+/** Headers at once, then chunk by chunk until one of both has had enough. */
+const pour = (
+  core: FakeEngine,
+  { status, headers }: FakeEngineResponse,
+  flow: FakeEngineFlow,
+  response: ServerResponse
+): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    response.writeHead(status, headers)
+    response.flushHeaders()
+    const hangUp = flow.subscribe({
+      chunk: (bytes) => void response.write(bytes),
+      end: (how) => {
+        if (how === "end") response.end()
+        else response.destroy()
+      }
+    })
+    response.on("close", () => {
+      hangUp()
+      resume(Effect.void)
+    })
+    return Effect.sync(hangUp)
+  }).pipe(Effect.raceFirst(keepTime(core)))
+
+/** Lets happen what the fake world does by itself, when it is due. */
+const keepTime = (core: FakeEngine): Effect.Effect<never> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const deeds = yield* Queue.sliding<void>(1)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => core.onDeed(() => void Queue.offerUnsafe(deeds, undefined))),
+        (end) => Effect.sync(end)
+      )
+      const clock = yield* Clock.Clock
+      return yield* Effect.forever(
+        Effect.suspend(() => {
+          const dueMs = core.catchUp()
+          const deed = Queue.take(deeds)
+          if (dueMs === null) return deed
+          const waitMs = Math.max(1, dueMs - clock.currentTimeMillisUnsafe())
+          return Effect.raceFirst(deed, Effect.sleep(Duration.millis(waitMs)))
+        })
+      )
+    })
+  )
+
+const bytesOf = ({ body, bytes }: FakeEngineResponse): Buffer => bytes ?? Buffer.from(body)
+
 const fillerChunkBytes = 65_536
 
 /** The body piece by piece: what nobody reads is never made. */
 function* bodyOf(answer: FakeEngineResponse): Generator<Buffer> {
-  yield Buffer.from(answer.body)
+  yield bytesOf(answer)
   const chunk = Buffer.alloc(fillerChunkBytes, " ")
   for (let left = answer.fillerBytes; left > 0; left -= chunk.length)
     yield chunk.subarray(0, Math.min(left, chunk.length))
@@ -107,7 +163,7 @@ function* bodyOf(answer: FakeEngineResponse): Generator<Buffer> {
  * Its bodies keep to `MaxBodySize` as those of node:http do; where the fake is away its requests fail with that errno.
  */
 export const client = (core: FakeEngine): HttpClient.HttpClient =>
-  HttpClient.make((request, url) =>
+  HttpClient.make((request, url, signal) =>
     Effect.suspend(() => {
       const absence = core.absent()
       if (absence !== null) return Effect.fail(transportError(request, absence))
@@ -118,7 +174,11 @@ export const client = (core: FakeEngine): HttpClient.HttpClient =>
       })
       if (answer === "hang") return Effect.never
       if (answer === "reset") return Effect.fail(transportError(request, "ECONNRESET"))
-      const response = Effect.succeed(responseOf(request, answer))
+      const response = Effect.sync(() =>
+        answer.flow === undefined
+          ? responseOf(request, answer)
+          : streamingResponse(core, request, answer, answer.flow, signal)
+      )
       return answer.delayMs > 0 ? Effect.delay(response, Duration.millis(answer.delayMs)) : response
     })
   )
@@ -128,25 +188,70 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, code: stri
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(code), { code }) })
   })
 
-/** `fromWeb` reads its body through a promise, which a test clock overtakes: here the text is there at once. */
+/** `fromWeb` reads its body through a promise, which a test clock overtakes: here all of it is there at once. */
 const responseOf = (
   request: HttpClientRequest.HttpClientRequest,
   answer: FakeEngineResponse
 ): HttpClientResponse.HttpClientResponse => {
   const { status, headers } = answer
-  const response = HttpClientResponse.fromWeb(
-    request,
-    new Response(status === 204 || status === 304 ? null : answer.body, { status, headers: { ...headers } })
-  )
-  const bytes = Buffer.byteLength(answer.body) + answer.fillerBytes
-  const text = Effect.flatMap(HttpIncomingMessage.MaxBodySize, (bytesMax) =>
-    bytesMax !== undefined && bytes > Number(bytesMax)
-      ? Effect.fail(
-          new HttpClientError.HttpClientError({
-            reason: new HttpClientError.DecodeError({ request, response, cause: new Error("maxBytes exceeded") })
-          })
-        )
-      : Effect.sync(() => answer.body + " ".repeat(answer.fillerBytes))
-  )
-  return Object.defineProperty(response, "text", { value: text })
+  const response = HttpClientResponse.fromWeb(request, new Response(null, { status, headers: { ...headers } }))
+  const whole = <A>(read: () => A): Effect.Effect<A, HttpClientError.HttpClientError> =>
+    Effect.flatMap(HttpIncomingMessage.MaxBodySize, (bytesMax) =>
+      bytesMax !== undefined && bytesOf(answer).length + answer.fillerBytes > Number(bytesMax)
+        ? Effect.fail(decodeError(request, response, new Error("maxBytes exceeded")))
+        : Effect.sync(read)
+    )
+  return Object.defineProperties(response, {
+    text: { value: whole(() => (answer.bytes?.toString() ?? answer.body) + " ".repeat(answer.fillerBytes)) },
+    arrayBuffer: { value: whole(() => new Uint8Array(Buffer.concat([...bodyOf(answer)])).buffer) },
+    stream: { value: Stream.suspend(() => Stream.fromIterable(bodyOf(answer))) }
+  })
 }
+
+/** A body that comes bit by bit, at once when it comes. A torn stream fails as the real client's does. */
+const streamingResponse = (
+  core: FakeEngine,
+  request: HttpClientRequest.HttpClientRequest,
+  { status, headers }: FakeEngineResponse,
+  flow: FakeEngineFlow,
+  signal: AbortSignal
+): HttpClientResponse.HttpClientResponse => {
+  const response = HttpClientResponse.fromWeb(request, new Response(null, { status, headers: { ...headers } }))
+  // Not `Stream.callback`: what waits already is to be read in the fiber's first run, not some runs later.
+  const stream = Stream.unwrap(
+    Effect.gen(function* () {
+      const queue = yield* Queue.unbounded<Uint8Array, HttpClientError.HttpClientError | Cause.Done>()
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          flow.subscribe({
+            chunk: (bytes) => void Queue.offerUnsafe(queue, bytes),
+            end: (how) => {
+              if (how === "end") Queue.endUnsafe(queue)
+              else Queue.failCauseUnsafe(queue, Cause.fail(decodeError(request, response, resetError())))
+            }
+          })
+        ),
+        (hangUp) => Effect.sync(hangUp)
+      )
+      yield* Effect.forkScoped(keepTime(core))
+      return Stream.fromQueue(queue)
+    })
+  )
+  // Whoever gives up before the first byte hangs up too.
+  signal.addEventListener("abort", () => flow.subscribe({ chunk: () => undefined, end: () => undefined })())
+  return Object.defineProperties(response, {
+    stream: { value: stream },
+    text: { value: Stream.mkString(Stream.decodeText(stream)) }
+  })
+}
+
+const resetError = (): Error => Object.assign(new Error("aborted"), { code: "ECONNRESET" })
+
+const decodeError = (
+  request: HttpClientRequest.HttpClientRequest,
+  response: HttpClientResponse.HttpClientResponse,
+  cause: Error
+): HttpClientError.HttpClientError =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.DecodeError({ request, response, cause })
+  })

@@ -160,7 +160,7 @@ export const inspectDocument = (container: FakeContainer, dialect: Dialect): unk
     ExecIDs: null,
     HostConfig: {
       Binds: null,
-      LogConfig: { Type: "json-file", Config: {} },
+      LogConfig: { Type: container.logDriver, Config: {} },
       NetworkMode: "bridge",
       PortBindings: {},
       RestartPolicy: { Name: policy, MaximumRetryCount: restart.retriesMax },
@@ -177,7 +177,7 @@ export const inspectDocument = (container: FakeContainer, dialect: Dialect): unk
       Cmd: ["sleep", "3600"],
       ...(container.healthcheck ? { Healthcheck: { Test: ["CMD-SHELL", "true"], Interval: 1_000_000_000 } } : {}),
       Image: container.image,
-      Tty: false,
+      Tty: container.tty,
       Labels: container.labels ?? {}
     },
     NetworkSettings: { Bridge: "", Ports: {}, Networks: {} }

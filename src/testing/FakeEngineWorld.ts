@@ -26,6 +26,14 @@ export interface FakeRestartPolicy {
   readonly retriesMax: number
 }
 
+/** What came out of a container, as a log driver keeps it. */
+export interface FakeLogLine {
+  readonly atMs: number
+  readonly from: "stdout" | "stderr"
+  /** With its line break. */
+  readonly text: string
+}
+
 /** One container at one moment; a change makes another record. */
 export interface FakeContainer {
   readonly id: string
@@ -34,6 +42,9 @@ export interface FakeContainer {
   readonly labels: Readonly<Record<string, unknown>> | null
   readonly restart: FakeRestartPolicy
   readonly healthcheck: boolean
+  readonly tty: boolean
+  readonly logDriver: string
+  readonly logs: ReadonlyArray<FakeLogLine>
   readonly createdMs: number
   readonly running: boolean
   readonly paused: boolean
@@ -78,6 +89,10 @@ export interface FakeContainerSpec {
   /** `on-failure:3` has a limit. Default `no`, which an engine 20.10 calls the empty text. */
   readonly restart?: string
   readonly healthcheck?: boolean
+  /** A terminal: its logs are one raw stream. */
+  readonly tty?: boolean
+  /** Default `json-file`; `none` and `syslog` cannot be read. */
+  readonly logDriver?: string
   /** Compose's labels; all three or none. */
   readonly project?: string
   readonly service?: string
@@ -113,26 +128,42 @@ export interface FakeWorld {
   readonly die: (
     name: string,
     exitCode: number,
-    options?: { readonly oom?: boolean; readonly backoff?: boolean }
+    options?: { readonly oom?: boolean; readonly oomEvents?: number; readonly backoff?: boolean }
   ) => void
+  /** A process in it is killed for want of memory, and it lives on, flagged. */
+  readonly oom: (name: string) => void
   /** From now on it dies, and so long after each start again, with back-off, until `settle`. */
   readonly crashLoop: (
     name: string,
     options: { readonly exitCode: number; readonly afterMs?: number; readonly oom?: boolean }
   ) => void
   readonly settle: (name: string) => void
-  /** `docker stop`: no policy brings it back. */
+  /** `docker stop`: no policy brings it back. With 137 it had to be killed: a second signal, 9. */
   readonly stop: (name: string, exitCode?: number) => void
-  /** `docker kill`: 137 without the out-of-memory flag; no policy brings it back. */
-  readonly kill: (name: string) => void
+  /** `docker restart`: stopped, and started again at once. */
+  readonly restart: (name: string, exitCode?: number) => void
+  /**
+   * `docker kill`: signal 9 and exit 137 without the out-of-memory flag; no policy brings it back. With another signal it ends
+   * with `exitCode`, which is 128 and the signal where left out; with `survives` it does not end.
+   */
+  readonly kill: (
+    name: string,
+    options?: { readonly signal?: number; readonly exitCode?: number; readonly survives?: boolean }
+  ) => void
+  /** One probe's outcome. The engine tells of it where the status changes. */
   readonly health: (name: string, status: FakeHealthStatus, output?: string) => void
   readonly pause: (name: string) => void
   /** The health stays "unhealthy", where pausing put it, until the next probe. */
   readonly unpause: (name: string) => void
+  /** `docker rm -f`: killed first where it runs. */
   readonly remove: (name: string) => void
   /** In the middle of being removed; `dead` if the engine failed at it. */
   readonly removing: (name: string, outcome?: "dead") => void
   readonly rename: (name: string, to: string) => void
+  /** Something is run inside it, as each health probe is: three events that change nothing. */
+  readonly exec: (name: string, options?: { readonly command?: string; readonly exitCode?: number }) => void
+  /** It writes this; where the line break is left out it is added. */
+  readonly log: (name: string, from: FakeLogLine["from"], text: string) => void
   readonly mangle: (name: string, mangle: FakeMangle) => void
   /** `docker compose up` with a changed service: step by step, stopping wherever the test wants to look. */
   readonly composeRecreate: (name: string, options?: { readonly image?: string }) => ComposeRecreate
@@ -143,6 +174,31 @@ export interface World extends FakeWorld {
   /** Newest first, as the engine lists them; the world as it was at `atMs`. */
   readonly containersAt: (atMs: number) => ReadonlyArray<FakeContainer>
   readonly find: (reference: string) => FakeContainer | undefined
+  /** Lets happen what is due, and says when the next is; null if nothing is. */
+  readonly nextDueMs: () => number | null
+}
+
+/** What an engine tells of, as it happens; `container` is as it is after that. */
+export type Happening = { readonly atMs: number; readonly container: FakeContainer } & (
+  | { readonly what: "create" | "start" | "stop" | "restart" | "oom" | "pause" | "unpause" | "destroy" | "die" }
+  /** Before the start that a policy is the reason of. */
+  | { readonly what: "restarted-by-policy" }
+  | { readonly what: "kill"; readonly signal: number; readonly by: "stop" | "kill" | "remove" }
+  | { readonly what: "probe"; readonly status: FakeHealthStatus; readonly changed: boolean }
+  | { readonly what: "rename"; readonly oldName: string }
+  | { readonly what: "exec"; readonly command: string; readonly execId: string; readonly exitCode: number }
+)
+
+type Untimed<A> = A extends unknown ? Omit<A, "atMs" | "container"> : never
+type Told = Untimed<Happening>
+
+export interface WorldOptions {
+  readonly nowMs: () => number
+  readonly tell: (happening: Happening) => void
+  /** Which of `stop` and `die` is told first. */
+  readonly stopOrder: () => "stopFirst" | "dieFirst"
+  /** Each probe is three events of its own. */
+  readonly probeNoise: boolean
 }
 
 const backoffFirstMs = 100 // moby restartmanager.go, defaultTimeout
@@ -150,6 +206,11 @@ const backoffMaxMs = 60_000 // moby restartmanager.go, maxRestartTimeout
 const runResetsBackoffMs = 10_000 // moby restartmanager.go, ShouldRestart
 const probesKept = 5 // moby health.go, maxLogEntries
 const portTakenExitCode = 128 // measured, 20.10 and 26.1
+const killedExitCode = 137 // 128 and SIGKILL
+const sigterm = 15
+const sigkill = 9
+const logLinesMax = 10_000
+const execIdsFrom = 1_000_000 // no container's id
 // Stale looks go back seconds; a fake left running must not grow for ever.
 const momentsMax = 2_000
 
@@ -164,9 +225,10 @@ interface Moment {
  * Shape: a clock -> what a test may do to it, and what the engine may read of it.
  * Law:   the same deeds at the same times give the same world, ids included.
  */
-export const makeWorld = (nowMs: () => number): World => {
+export const makeWorld = ({ nowMs, tell, stopOrder, probeNoise }: WorldOptions): World => {
   const moments: Array<Moment> = [{ atMs: Number.NEGATIVE_INFINITY, containers: new Map() }]
   let made = 0
+  let execs = 0
 
   const current = (): ReadonlyMap<string, FakeContainer> => moments.at(-1)?.containers ?? new Map()
   const put = (atMs: number, change: (containers: Map<string, FakeContainer>) => void): void => {
@@ -211,8 +273,49 @@ export const makeWorld = (nowMs: () => number): World => {
       }
       if (next === null) return
       const [at, container] = next
-      set(container.restarting ? started(container, at) : crashed(container, at), at)
+      if (container.restarting) restartByPolicy(container, at)
+      else die(container, at, container.crashes?.exitCode ?? 1, container.crashes?.oom === true ? 1 : 0)
     }
+  }
+
+  /** What is told is told of the container as it is by then. */
+  const say = (id: string, atMs: number, told: Told): void => {
+    const container = current().get(id)
+    if (container !== undefined) tell({ atMs, container, ...told })
+  }
+  const restartByPolicy = (container: FakeContainer, atMs: number): void => {
+    set(started(container, atMs), atMs)
+    say(container.id, atMs, { what: "restarted-by-policy" })
+    say(container.id, atMs, { what: "start" })
+  }
+  /** Ends by itself. An out-of-memory is told of as often as the kernel killed a process. */
+  const die = (container: FakeContainer, atMs: number, exitCode: number, ooms: number): FakeContainer => {
+    const dead = died(container, atMs, exitCode, ooms > 0)
+    for (let n = 0; n < ooms; n++) tell({ atMs, container, what: "oom" })
+    set(dead, atMs)
+    tell({ atMs, container: dead, what: "die" })
+    return dead
+  }
+  /** In its back-off no process is there to get it: the engine only notes that it is wanted gone. */
+  const signal = (container: FakeContainer, number: number, by: "stop" | "kill" | "remove"): void => {
+    if (container.restarting) return
+    tell({ atMs: nowMs(), container, what: "kill", signal: number, by })
+    // Frozen it could not take it.
+    if (get(container.id).paused) unpause(container.id)
+  }
+  const unpause = (name: string): void => {
+    const { id } = get(name)
+    change(id, (container) => ({ ...container, paused: false }))
+    say(id, nowMs(), { what: "unpause" })
+  }
+  /** A running container is ended by hand; `stopped` where the engine calls it a stop, and says so. */
+  const end = (container: FakeContainer, exitCode: number, stopped: boolean): void => {
+    const atMs = nowMs()
+    set({ ...exited(container, atMs, exitCode, false), stoppedByHand: true }, atMs)
+    const dieFirst = stopOrder() === "dieFirst"
+    if (stopped && !dieFirst) say(container.id, atMs, { what: "stop" })
+    if (!container.restarting) say(container.id, atMs, { what: "die" })
+    if (stopped && dieFirst) say(container.id, atMs, { what: "stop" })
   }
 
   const create = (spec: FakeContainerSpec): FakeContainer => {
@@ -220,23 +323,50 @@ export const makeWorld = (nowMs: () => number): World => {
     const container = newContainer(spec, spec.id ?? idOf(++made), nowMs())
     if (find(container.name) !== undefined) throw new Error(`Conflict. The name ${container.name} is in use`)
     set(container, nowMs())
+    say(container.id, nowMs(), { what: "create" })
     return container
   }
-  const start: FakeWorld["start"] = (name, { error } = {}) =>
-    change(name, (container, atMs) =>
+  const start: FakeWorld["start"] = (name, { error } = {}) => {
+    const { id } = get(name)
+    change(id, (container, atMs) =>
       error === undefined
         ? { ...started(container, atMs), restartCount: 0, stoppedByHand: false, backoffMs: 0 }
         : { ...container, error, exitCode: portTakenExitCode }
     )
-  const stop: FakeWorld["stop"] = (name, exitCode = 143) =>
-    change(name, (container, atMs) =>
-      container.running ? { ...exited(container, atMs, exitCode, false), stoppedByHand: true } : container
-    )
-  const remove = (name: string): void => {
-    const { id } = get(name)
-    put(nowMs(), (containers) => void containers.delete(id))
+    if (error === undefined) say(id, nowMs(), { what: "start" })
   }
-  const rename = (name: string, to: string): void => change(name, (container) => ({ ...container, name: to }))
+  const stop = (name: string, exitCode = 143): void => {
+    const container = get(name)
+    if (!container.running) return
+    signal(container, sigterm, "stop")
+    if (exitCode === killedExitCode) signal(container, sigkill, "stop")
+    end(container, exitCode, true)
+  }
+  const kill: FakeWorld["kill"] = (name, { signal: number = sigkill, exitCode, survives = false } = {}) => {
+    const container = get(name)
+    if (!container.running) return
+    signal(container, number, "kill")
+    if (!survives) end(container, exitCode ?? 128 + number, false)
+  }
+  const remove = (name: string): void => {
+    const container = get(name)
+    if (container.running) {
+      signal(container, sigkill, "remove")
+      end(container, killedExitCode, false)
+    }
+    const last = get(container.id)
+    put(nowMs(), (containers) => void containers.delete(container.id))
+    tell({ atMs: nowMs(), container: last, what: "destroy" })
+  }
+  const rename = (name: string, to: string): void => {
+    const { id, name: oldName } = get(name)
+    change(id, (container) => ({ ...container, name: to }))
+    say(id, nowMs(), { what: "rename", oldName })
+  }
+  const exec: FakeWorld["exec"] = (name, { command = "/bin/sh -c true", exitCode = 0 } = {}) => {
+    const { id } = get(name)
+    say(id, nowMs(), { what: "exec", command, execId: idOf(++execs + execIdsFrom), exitCode })
+  }
 
   return {
     create,
@@ -246,28 +376,56 @@ export const makeWorld = (nowMs: () => number): World => {
       return get(id)
     },
     start,
-    die: (name, exitCode, { oom = false, backoff = false } = {}) =>
-      change(name, (container, atMs) => {
-        const dead = died(container, atMs, exitCode, oom)
-        return dead.restarting && !backoff ? started(dead, atMs) : dead
-      }),
+    die: (name, exitCode, { oom = false, oomEvents = 1, backoff = false } = {}) => {
+      const dead = die(get(name), nowMs(), exitCode, oom ? oomEvents : 0)
+      if (dead.restarting && !backoff) restartByPolicy(dead, nowMs())
+    },
+    oom: (name) => {
+      const { id } = get(name)
+      change(id, (container) => ({ ...container, oomKilled: true }))
+      say(id, nowMs(), { what: "oom" })
+    },
     crashLoop: (name, { exitCode, afterMs = 0, oom = false }) =>
       change(name, (container, sinceMs) => ({ ...container, crashes: { sinceMs, exitCode, afterMs, oom } })),
     settle: (name) => change(name, (container) => ({ ...container, crashes: null })),
     stop,
-    kill: (name) =>
-      change(name, (container, atMs) => ({ ...exited(container, atMs, 137, false), stoppedByHand: true })),
-    health: (name, status, output = "") =>
-      change(name, (container, atMs) => ({ ...container, health: probed(container, status, output, atMs) })),
-    pause: (name) =>
-      change(name, (container) => ({ ...container, paused: true, health: closedMonitor(container.health) })),
-    unpause: (name) => change(name, (container) => ({ ...container, paused: false })),
-    remove,
-    removing: (name, outcome) =>
+    restart: (name, exitCode) => {
+      const { id } = get(name)
+      stop(id, exitCode)
+      start(id)
+      say(id, nowMs(), { what: "restart" })
+    },
+    kill,
+    exec,
+    log: (name, from, text) =>
       change(name, (container, atMs) => ({
-        ...(container.running ? exited(container, atMs, 137, false) : container),
-        ...(outcome === "dead" ? { dead: true, error: "driver failed to remove root filesystem" } : { removing: true })
+        ...container,
+        logs: [...container.logs, { atMs, from, text: text.endsWith("\n") ? text : `${text}\n` }].slice(-logLinesMax)
       })),
+    health: (name, status, output = "") => {
+      const before = get(name)
+      if (probeNoise) exec(before.id, { exitCode: status === "unhealthy" ? 1 : 0 })
+      change(before.id, (container, atMs) => ({ ...container, health: probed(container, status, output, atMs) }))
+      say(before.id, nowMs(), { what: "probe", status, changed: before.health?.status !== status })
+    },
+    pause: (name) => {
+      const { id } = get(name)
+      change(id, (container) => ({ ...container, paused: true, health: closedMonitor(container.health) }))
+      say(id, nowMs(), { what: "pause" })
+    },
+    unpause,
+    remove,
+    removing: (name, outcome) => {
+      const container = get(name)
+      if (container.running) {
+        signal(container, sigkill, "remove")
+        end(container, killedExitCode, false)
+      }
+      change(container.id, (last) => ({
+        ...last,
+        ...(outcome === "dead" ? { dead: true, error: "driver failed to remove root filesystem" } : { removing: true })
+      }))
+    },
     rename,
     mangle: (name, mangle) => change(name, (container) => ({ ...container, mangle })),
     composeRecreate: (name, { image } = {}) => {
@@ -283,8 +441,11 @@ export const makeWorld = (nowMs: () => number): World => {
         nowMs()
       )
       const steps: Readonly<Record<ComposeStep, () => void>> = {
-        created: () =>
-          set({ ...replacement, restart: old.restart, healthcheck: old.healthcheck, createdMs: nowMs() }, nowMs()),
+        created: () => {
+          const { restart, healthcheck, tty, logDriver } = old
+          set({ ...replacement, restart, healthcheck, tty, logDriver, createdMs: nowMs() }, nowMs())
+          say(replacement.id, nowMs(), { what: "create" })
+        },
         stopped: () => stop(old.id),
         removed: () => remove(old.id),
         renamed: () => rename(replacement.id, canonical),
@@ -310,6 +471,11 @@ export const makeWorld = (nowMs: () => number): World => {
       catchUp(nowMs())
       const then = moments.findLast((moment) => moment.atMs <= atMs) ?? moments[0]
       return [...(then?.containers.values() ?? [])].toReversed()
+    },
+    nextDueMs: () => {
+      catchUp(nowMs())
+      const dues = [...current().values()].map(dueMs).filter((at) => at !== null)
+      return dues.length === 0 ? null : Math.min(...dues)
     }
   }
 }
@@ -336,6 +502,9 @@ const newContainer = (spec: FakeContainerSpec, id: string, nowMs: number): FakeC
     labels: spec.labels === null ? null : { ...compose, ...spec.labels },
     restart: { name: policyName(policy), retriesMax: Number(retries) },
     healthcheck: spec.healthcheck ?? false,
+    tty: spec.tty ?? false,
+    logDriver: spec.logDriver ?? "json-file",
+    logs: [],
     createdMs: nowMs,
     running: false,
     paused: false,
@@ -407,9 +576,6 @@ const died = (container: FakeContainer, atMs: number, exitCode: number, oom: boo
     restartAtMs: atMs + backoffMs
   }
 }
-
-const crashed = (container: FakeContainer, atMs: number): FakeContainer =>
-  died(container, atMs, container.crashes?.exitCode ?? 1, container.crashes?.oom ?? false)
 
 const comesBack = ({ restart, restartCount, stoppedByHand }: FakeContainer, exitCode: number): boolean => {
   switch (restart.name) {

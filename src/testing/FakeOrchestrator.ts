@@ -23,6 +23,8 @@ export type FakeOrchestratorMode =
   | { readonly delayMs: number }
   /** A valid page that does not end before this many bytes. */
   | { readonly bytes: number }
+  /** The next request makes it take this much memory: for a container with a limit, the way to die of it. */
+  | { readonly eatBytes: number }
 
 export interface FakeOrchestrator {
   readonly url: string
@@ -61,12 +63,15 @@ const simple: Readonly<Record<string, readonly [contentType: string, body: strin
 const isMode = (value: unknown): value is FakeOrchestratorMode =>
   typeof value === "string"
     ? value in simple || value === "half" || value === "hang" || value === "reset"
-    : typeof value === "object" && value !== null && ["status", "delayMs", "bytes"].some((name) => name in value)
+    : typeof value === "object" &&
+      value !== null &&
+      ["status", "delayMs", "bytes", "eatBytes"].some((name) => name in value)
 
 interface Life {
   mode: FakeOrchestratorMode
   requests: number
   bytesSent: number
+  readonly eaten: Array<Buffer>
 }
 
 const answer = async (life: Life, response: http.ServerResponse): Promise<void> => {
@@ -86,7 +91,10 @@ const answer = async (life: Life, response: http.ServerResponse): Promise<void> 
     response.writeHead(200, { "content-type": contentType }).end(body)
     return
   }
-  if ("status" in mode) response.writeHead(mode.status, { "content-type": "text/plain" }).end("no\n")
+  if ("eatBytes" in mode) {
+    life.eaten.push(Buffer.alloc(mode.eatBytes, 1))
+    response.writeHead(200, { "content-type": textType }).end(page)
+  } else if ("status" in mode) response.writeHead(mode.status, { "content-type": "text/plain" }).end("no\n")
   else if ("delayMs" in mode) {
     await delay(mode.delayMs)
     response.writeHead(200, { "content-type": textType }).end(page)
@@ -125,7 +133,7 @@ const readBody = async (request: http.IncomingMessage): Promise<string> => {
 export const startFakeOrchestrator = async (
   options: { readonly port?: number; readonly host?: string } = {}
 ): Promise<FakeOrchestrator> => {
-  const life: Life = { mode: "up", requests: 0, bytesSent: 0 }
+  const life: Life = { mode: "up", requests: 0, bytesSent: 0, eaten: [] }
   const server = http.createServer((request, response) => {
     response.on("error", () => {})
     if (request.method === "POST" && request.url === "/__fake/mode") {

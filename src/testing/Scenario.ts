@@ -1,6 +1,6 @@
 /**
- * The whole watchdog in a fake world, under whatever clock is around it: Docker, an orchestrator and Telegram are fakes, all
- * else is the real thing.
+ * The whole watchdog in a fake world, under whatever clock is around it: Docker, an orchestrator, the host and Telegram are
+ * fakes, all else is the real thing.
  *
  * With Effect's `TestClock` an incident of a day takes milliseconds, and nothing sleeps.
  */
@@ -12,10 +12,14 @@ import { Http } from "../base/Http.ts"
 import { Settings } from "../base/Keys.ts"
 import { Loops } from "../base/Loops.ts"
 import { Output } from "../base/Output.ts"
+import { hostFs } from "../collector/host/HostFs.ts"
+import type { Finding } from "../collector/probe/Finding.ts"
+import { probes } from "../collector/probe/Probes.ts"
 import { readSettings } from "../Settings.ts"
 import { Journal, layerLogger } from "../status/Journal.ts"
 import type { FakeEngine, FakeEngineOptions } from "./FakeEngine.ts"
 import * as FakeEngineServer from "./FakeEngineServer.ts"
+import { type FakeHost, makeFakeHost } from "./FakeHost.ts"
 import { type FakeTelegram, type FakeTelegramLimits, makeFakeTelegram } from "./FakeTelegram.ts"
 import { clientOf, type Reply, telegramClient, transportError } from "./InMemory.ts"
 
@@ -29,8 +33,11 @@ export interface ScenarioOptions {
 export interface Scenario {
   readonly engine: FakeEngine
   readonly telegram: FakeTelegram
+  readonly host: FakeHost
   /** What the orchestrator's `/metrics` answers from now on. */
   readonly setOrchestrator: (reply: Reply) => void
+  /** What a dependency is found to be from now on, by its name; each is well until then. Witnesses are always well. */
+  readonly setDependency: (name: string, finding: Partial<Finding>) => void
   /** Cuts Telegram off with an errno; null restores it. */
   readonly cutTelegram: (errno: string | null) => void
   /** The journal so far, parsed. */
@@ -54,6 +61,15 @@ export const wellOrchestrator: Reply = {
   status: 200,
   headers: { "content-type": "text/plain; version=0.0.4" },
   body: "# TYPE queue_depth gauge\nqueue_depth 3\n"
+}
+
+const wellDependency: Finding = {
+  verdict: "well",
+  answered: true,
+  summary: "answers",
+  details: [],
+  elapsedMs: 1,
+  chain: null
 }
 
 const environmentOf = (given: Readonly<Record<string, string>>): Readonly<Record<string, string>> => ({
@@ -82,7 +98,9 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
       nowMs: () => clock.currentTimeMillisUnsafe(),
       ...(options.telegramLimits === undefined ? {} : { limits: options.telegramLimits })
     })
+    const host = makeFakeHost()
     let orchestrator: Reply = wellOrchestrator
+    const dependencies = new Map<string, Finding>()
     let cut: string | null = null
     let departed: Leaving | null = null
     const layerDeparture = Layer.succeed(departure, {
@@ -101,7 +119,20 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
     })
 
     const settings = yield* Effect.orDie(readSettings(environmentOf(options.env ?? {})))
-    const layerWorld = Layer.mergeAll(Journal.layer("scenario"), layerLogger, Loops.layer, layerDeparture).pipe(
+    const layerWorld = Layer.mergeAll(
+      Journal.layer("scenario"),
+      layerLogger,
+      Loops.layer,
+      layerDeparture,
+      Layer.succeed(hostFs, host.hostFs),
+      Layer.succeed(
+        probes,
+        Effect.succeed({
+          target: ({ name }) => Effect.sync(() => dependencies.get(name) ?? wellDependency),
+          witness: () => Effect.succeed(wellDependency)
+        })
+      )
+    ).pipe(
       Layer.provideMerge(Output.layerMemory(out, err)),
       Layer.provideMerge(Layer.succeed(Settings, settings)),
       Layer.provideMerge(Http.layerTest((route) => (route._tag === "Unix" ? toEngine : byHost)))
@@ -112,7 +143,9 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
     return {
       engine,
       telegram,
+      host,
       setOrchestrator: (reply) => void (orchestrator = reply),
+      setDependency: (name, finding) => void dependencies.set(name, { ...wellDependency, ...finding }),
       cutTelegram: (errno) => void (cut = errno),
       journal: () => out.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>),
       written: () => [...out, ...err].join("\n"),

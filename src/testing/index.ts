@@ -5,6 +5,7 @@
  */
 export * from "./FakeEngine.ts"
 export * as FakeEngineServer from "./FakeEngineServer.ts"
+export * from "./FakeHost.ts"
 export * from "./FakeOrchestrator.ts"
 export * from "./FakeTelegram.ts"
 export * as FakeTelegramServer from "./FakeTelegramServer.ts"

@@ -1112,7 +1112,7 @@ describe("the collector", () => {
 
       assert.deepStrictEqual(
         [collector.name, collector.watches, collector.off, collector.intervalMs, collector.timeoutMs],
-        ["containers", `containers at ${host}`, false, 4_000, 2_000]
+        ["containers", `containers at ${host} and their events`, false, 4_000, 2_000]
       )
     })
   )

@@ -17,9 +17,10 @@ const fake = Effect.acquireRelease(
   (running) => Effect.promise(() => running.close())
 )
 
-const lookAt = (url: string, timeout = "1s"): Effect.Effect<Report> =>
+const lookAt = (url: string, timeout = "1s", env: Readonly<Record<string, string>> = {}): Effect.Effect<Report> =>
   Effect.gen(function* () {
     const settings = Settings.layerTest({
+      ...env,
       WATCHDOG_ORCH_METRICS_URL: url,
       WATCHDOG_TIMEOUT: timeout,
       WATCHDOG_INTERVAL: "10s"
@@ -134,5 +135,44 @@ layer(Http.layer)("without a URL", (it) => {
       assert.isTrue(orchestrator.off)
       assert.include(orchestrator.watches, "WATCHDOG_ORCH_METRICS_URL")
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("rules", () => {
+  const rules = { WATCHDOG_RULES: 'queue: queue_depth{queue="mail"} > 2 for 2m; quiet: jobs_done_total < 0' }
+  const withRules = (mode: FakeOrchestratorMode): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const running = yield* fake
+        running.setMode(mode)
+        const { looks } = yield* lookAt(running.url, "1s", rules)
+        return looks.map(({ spec, look }) =>
+          look._tag === "Missed"
+            ? `${spec.signal} missed: ${look.reason}`
+            : `${spec.severity} ${spec.signal} ${look.active ? "active" : "clear"}: ${look.evidence.summary}`
+        )
+      })
+    )
+
+  it.live("are looked at on the page that was fetched", () =>
+    Effect.gen(function* () {
+      const [down, ...looks] = yield* withRules("up")
+
+      assert.match(down ?? "", /^critical orch_down clear/)
+      assert.deepStrictEqual(looks, [
+        'warning rule:queue active: queue_depth{queue="mail"} = 3 > 2, for 2 min',
+        "warning rule:quiet clear: jobs_done_total = 1027, not < 0"
+      ])
+    })
+  )
+
+  it.live.each(["reset", "garbage", { status: 500 }] as const)("are missed where the page is no good: %j", (mode) =>
+    Effect.gen(function* () {
+      const [down, ...looks] = yield* withRules(mode)
+
+      assert.match(down ?? "", /^critical orch_down active/)
+      assert.strictEqual(looks.length, 2)
+      for (const look of looks) assert.match(look, /^rule:\w+ missed: \/metrics (does not answer|answers, but badly): /)
+    })
   )
 })

@@ -12,6 +12,9 @@ describe("makePolicy", () => {
     [{ raiseTicks: 0 }, /^raiseTicks is 0: can never fire/],
     [{ raiseTicks: 1.5 }, /^raiseTicks is 1.5/],
     [{ clearTicks: 0 }, /^clearTicks is 0: can never clear/],
+    [{ raiseForMs: -1 }, /^raiseForMs is -1: can never fire/],
+    [{ raiseForMs: Number.POSITIVE_INFINITY }, /^raiseForMs is Infinity: can never fire/],
+    [{ clearForMs: Number.NaN }, /^clearForMs is NaN: can never clear/],
     [{ cooldownMs: -1 }, /^cooldownMs is -1/],
     [{ cooldownMs: Number.NaN }, /^cooldownMs is NaN/],
     [{ reminderFactor: 0.9 }, /^reminderFactor is 0.9/],
@@ -47,6 +50,8 @@ describe("makePolicy", () => {
     {},
     { cooldownMs: 0 },
     { confirmedClearMs: 0 },
+    { raiseForMs: 0, clearForMs: 0 },
+    { raiseForMs: 120_000, clearForMs: null },
     { flapRaises: 0, flapWindowMs: 0, flapSettleMs: 0 },
     { ceiling: { raiseAt: 97, clearAt: 97 } },
     { reminderFactor: 1 }
@@ -56,6 +61,15 @@ describe("makePolicy", () => {
     const made = makePolicy(differs)
 
     assert.deepStrictEqual(made, { ok: true, policy: { ...defaultPolicy, ...differs }, warnings: [] })
+  })
+
+  it("counts what has to hold for a time among what flapping needs", () => {
+    // One raise and its end take 3 looks (20 s span two intervals) and 1.
+    const enough = makePolicy({ flapRaises: 4, raiseForMs: 20_000, clearForMs: 0, flapWindowMs: 120_000 })
+    const tooLittle = makePolicy({ flapRaises: 4, raiseForMs: 20_000, clearForMs: 0, flapWindowMs: 119_999 })
+
+    assert.deepStrictEqual(enough.ok && enough.warnings, [])
+    assert.match((tooLittle.ok && tooLittle.warnings[0]) || "", /^flapping can never be told/)
   })
 
   it("warns where flapping can never be told, at one millisecond too little", () => {
@@ -70,5 +84,15 @@ describe("makePolicy", () => {
 describe("worstCaseDetectionMs", () => {
   it("is K intervals and one timeout", () => {
     assert.strictEqual(worstCaseDetectionMs(policyOf({ raiseTicks: 3 }), 10_000, 5_000), 35_000)
+  })
+
+  it.each([
+    [0, 15_000],
+    [1, 25_000],
+    [10_000, 25_000],
+    [10_001, 35_000],
+    [120_000, 135_000]
+  ])("counts the looks that span a time where that replaces K: for %d ms it is %d ms", (raiseForMs, worstMs) => {
+    assert.strictEqual(worstCaseDetectionMs(policyOf({ raiseTicks: 3, raiseForMs }), 10_000, 5_000), worstMs)
   })
 })

@@ -52,6 +52,22 @@ describe("explain", () => {
     assert.include(clearing.because, "1 of 2 ticks towards a recovery")
   })
 
+  it("names what has to hold for a time, and how long it has", () => {
+    const patient = policyOf({ raiseForMs: 120_000, clearForMs: 20_000, cooldownMs: 0 })
+    const raising = explained(patient, 48_000, look(1, false), look(2, true), look(3, true), look(4, true))
+    const brief = policyOf({ raiseForMs: 10_000, clearForMs: 20_000, cooldownMs: 0 })
+    const clearing = explained(brief, 40_000, look(1, true), look(2, true), look(3, false), look(4, false))
+    const never = explained(patient, 10_000, [10_000, elapsed])
+    const atOnce = explained(policyOf({ raiseForMs: 0 }), 10_000, [10_000, elapsed])
+
+    assert.deepStrictEqual(raising.streak, { towards: "raise", heldMs: 20_000, neededMs: 120_000 })
+    assert.deepStrictEqual(raising.because, ["seen for 20 s of 2 min towards an alert"])
+    assert.deepInclude(clearing, { state: "active", streak: { towards: "clear", heldMs: 10_000, neededMs: 20_000 } })
+    assert.include(clearing.because, "seen for 10 s of 20 s towards a recovery")
+    assert.deepStrictEqual(never.because, ["needs to be seen active for 2 min to alert"])
+    assert.deepStrictEqual(atOnce.because, ["needs to be seen active once to alert"])
+  })
+
   it("names the cooldown: when the next reminder comes, and that it grows", () => {
     const first = explained(quick, 30_000, look(1, true))
     const second = explained(quick, 80_000, look(1, true), look(7, true))

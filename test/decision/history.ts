@@ -33,6 +33,8 @@ export const policies: Arbitrary.Arbitrary<Policy> = Arbitrary.map(
     Schema.Struct({
       raiseTicks: Schema.Literals([1, 2, 3]),
       clearTicks: Schema.Literals([1, 2, 3]),
+      raiseForMs: Schema.NullOr(Schema.Literals([0, 10_000, 25_000])),
+      clearForMs: Schema.NullOr(Schema.Literals([0, 10_000, 25_000])),
       cooldownMs: Schema.Literals([0, 20_000, 60_000]),
       reminderFactor: Schema.Literals([1, 2]),
       reminderMaxMs: Schema.Literals([50_000, 86_400_000]),

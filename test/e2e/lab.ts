@@ -66,6 +66,8 @@ export class Stack {
   readonly telegramPort = 20_000 + Math.floor(Math.random() * 10_000)
   readonly statusPort = this.telegramPort + 10_000
   readonly project: string
+  /** Further variables of stack.yaml. */
+  more: Readonly<Record<string, string>> = {}
 
   constructor(project: string) {
     this.project = project
@@ -81,7 +83,8 @@ export class Stack {
       STATUS_PORT: String(this.statusPort),
       FAKES: path.join(root, "src/testing"),
       FAKE_TOKEN: token,
-      FAKE_TELEGRAM_PORT: String(this.telegramPort)
+      FAKE_TELEGRAM_PORT: String(this.telegramPort),
+      ...this.more
     }
   }
 

@@ -46,6 +46,15 @@ export const InspectDocument = Schema.Struct({
     FinishedAt: NullableText,
     Health: Schema.optionalKey(Schema.NullOr(Health))
   }),
+  Config: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Struct({
+        StopSignal: NullableText,
+        StopTimeout: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+        Tty: Schema.optionalKey(Schema.NullOr(Schema.Boolean))
+      })
+    )
+  ),
   HostConfig: Schema.optionalKey(
     Schema.NullOr(
       Schema.Struct({
@@ -274,7 +283,10 @@ const loop = (is: Circumstances, state: ContainerState): ContainerVerdict => {
   return active(loopText(is, ended), is.context, ended.oom)
 }
 
-const loopText = (is: Circumstances, ended: { readonly exitCode: number | null; readonly oom: boolean }): string => {
+export const loopText = (
+  is: Pick<Circumstances, "starts" | "looping">,
+  ended: { readonly exitCode: number | null; readonly oom: boolean }
+): string => {
   const last = ended.exitCode === null ? "" : `, last ${endText(ended.exitCode, ended.oom)}`
   if (!is.looping || is.starts === 0) return `restarting${last}`
   return `restart loop: ${is.starts} ${is.starts === 1 ? "start" : "starts"} in the last minute${last}`

@@ -5,11 +5,12 @@
  * one private GET primitive, and an allow-list of paths; anything else is a defect.
  */
 import * as fs from "node:fs"
-import { Context, Duration, Effect, Layer, Ref, Result, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Ref, Result, type Scope, Stream } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { Http, type Route, capBody, errorCode, errorText } from "../../base/Http.ts"
 import * as Keys from "../../base/Keys.ts"
 import { CollectError } from "../Collector.ts"
+import { actions } from "./ContainerEvent.ts"
 
 export const keys = {
   host: Keys.custom("WATCHDOG_DOCKER_HOST", {
@@ -34,7 +35,12 @@ const apiVersionMin = "1.24"
 const bodyBytesMax = 8 * 1_024 * 1_024
 
 const allowedPaths =
-  /^\/(?:_ping|version|v1\.\d{1,2}\/containers\/json\?all=1|v1\.\d{1,2}\/containers\/[0-9a-f]{12,64}\/json)$/
+  /^\/(?:_ping|version|v1\.\d{1,2}\/(?:containers\/json\?all=1|containers\/[0-9a-f]{12,64}\/json|containers\/[0-9a-f]{12,64}\/logs\?stdout=1&stderr=1&tail=\d{1,3}|events\?filters=[A-Za-z0-9%_.~-]+))$/
+
+/** Lines are asked for by number, and one may be long. */
+const logBytesMax = 1_048_576
+
+const eventFilters = encodeURIComponent(JSON.stringify({ type: ["container"], event: actions }))
 
 export interface Engine {
   readonly apiVersion: string
@@ -56,6 +62,10 @@ export class DockerApi extends Context.Service<
     readonly host: string
     /** All containers, running or not, undecoded: one that is odd must not hide the rest. Fails: CollectError. */
     readonly list: Effect.Effect<{ readonly engine: Engine; readonly items: ReadonlyArray<unknown> }, CollectError>
+    /** The event stream, open once this succeeds; as bytes, for as long as the scope. Fails: CollectError. */
+    readonly events: Effect.Effect<Stream.Stream<Uint8Array, CollectError>, CollectError, Scope.Scope>
+    /** The last lines of a log as the engine sends them: framed, or raw with a terminal. Fails: CollectError. */
+    readonly logs: (id: string, lines: number) => Effect.Effect<Uint8Array, CollectError>
     /** Fails: CollectError. */
     readonly inspect: (id: string) => Effect.Effect<Inspected, CollectError>
   }
@@ -98,6 +108,29 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
             Effect.tapError(() => Ref.set(engine, undefined))
           )
         : Effect.die(new Error(`GET ${path} is not on the allow-list`))
+
+    /** The answer's body is left to be read as it comes; only its head must come in time. */
+    const open = (path: string): Effect.Effect<Stream.Stream<Uint8Array, CollectError>, CollectError> =>
+      allowedPaths.test(path)
+        ? client.get(path).pipe(
+            Effect.mapError(failed),
+            Effect.flatMap((response) =>
+              response.status === 200
+                ? Effect.succeed(Stream.mapError(response.stream, failed))
+                : Effect.fail(refused(host, "the event stream", { response, body: "" }))
+            )
+          )
+        : Effect.die(new Error(`GET ${path} is not on the allow-list`))
+
+    const logs = (id: string, lines: number): Effect.Effect<Uint8Array, CollectError> =>
+      Effect.gen(function* () {
+        const { apiVersion } = yield* negotiate
+        const path = `/v${apiVersion}/containers/${id}/logs?stdout=1&stderr=1&tail=${lines}`
+        if (!allowedPaths.test(path)) return yield* Effect.die(new Error(`GET ${path} is not on the allow-list`))
+        const response = yield* Effect.mapError(client.get(path), failed)
+        if (response.status !== 200) return yield* refused(host, "the log", { response, body: "" })
+        return new Uint8Array(yield* Effect.mapError(capBody(logBytesMax)(response.arrayBuffer), failed))
+      })
 
     /** One deadline for a look and all its requests: a slow ping leaves its list less time. */
     const inTime = <A>(look: Effect.Effect<A, CollectError>): Effect.Effect<A, CollectError> =>
@@ -151,6 +184,11 @@ const make = (host: string, timeoutMs: number): Effect.Effect<DockerApi["Service
         if (!Array.isArray(items)) return yield* malformed(host, "the container list is not a JSON array", answer.body)
         return { engine: answer.engine, items }
       }).pipe(inTime),
+      events: Effect.flatMap(
+        Effect.map(negotiate, ({ apiVersion }) => `/v${apiVersion}/events?filters=${eventFilters}`),
+        open
+      ).pipe(inTime),
+      logs: (id, lines) => inTime(logs(id, lines)),
       inspect: (id) =>
         Effect.gen(function* () {
           const answer = yield* versioned(`/containers/${id}/json`)
@@ -189,7 +227,7 @@ const excerpt = (body: string): string => JSON.stringify(body.trim().slice(0, 80
 const refused = (host: string, what: string, { response, body }: Answer): CollectError =>
   new CollectError({
     reason: "Refused",
-    detail: `the engine at ${host} answered ${response.status} to ${what}: ${excerpt(messageOf(body))}`
+    detail: `the engine at ${host} answered ${response.status} to ${what}${body === "" ? "" : `: ${excerpt(messageOf(body))}`}`
   })
 
 const malformed = (host: string, what: string, body: string): CollectError =>

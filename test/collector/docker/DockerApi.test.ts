@@ -184,7 +184,7 @@ describe("reading only", () => {
 
     const names = Effect.runSync(Effect.provide(Effect.map(DockerApi, Object.keys), over(engine)))
 
-    assert.deepStrictEqual(names.sort(), ["host", "inspect", "list"])
+    assert.deepStrictEqual(names.sort(), ["events", "host", "inspect", "list", "logs"])
   })
 })
 
