@@ -4,7 +4,7 @@ import { defineConfig } from "rolldown"
 const library = defineConfig({
   input: { decision: "src/decision/index.ts", testing: "src/testing/index.ts", index: "src/index.ts" },
   platform: "node",
-  external: [/^effect(\/|$)/, /^@effect\//],
+  external: [/^effect(\/|$)/, /^@effect\//, /^@lezer\//, /^@prometheus-io\//],
   output: { dir: "dist/library", format: "esm", cleanDir: true }
 })
 
