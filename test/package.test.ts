@@ -121,6 +121,12 @@ describe("the command", () => {
     const ran = await running.ended
 
     assert.strictEqual(ran.code, 0, ran.err)
+    // Standard output is the journal, from the first line on: whoever reads it reads JSON.
+    const notJson = ran.out
+      .trim()
+      .split("\n")
+      .filter((line) => !line.startsWith("{"))
+    assert.deepStrictEqual(notJson, [])
   })
 
   it("refuses a bad environment with every problem at once and exit 2, before anything is started", async () => {
