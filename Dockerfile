@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY tsconfig.json rolldown.config.ts ./
+COPY scripts/licences.ts scripts/
 COPY src src
 RUN npm run --silent build:command && rm -f dist/command/*.map
 

@@ -92,6 +92,16 @@ describe("the library", () => {
     assert.match(said, /1 passed/)
   }, 60_000)
 
+  it("carries the licences of what is bundled with it", () => {
+    const text = fs.readFileSync(path.join(root, "dist/command/LICENSES.txt"), "utf8")
+
+    for (const name of ["effect", "@effect/platform-node", "@lezer/lr", "@prometheus-io/lezer-promql"]) {
+      assert.match(text, new RegExp(`^${name} \\d`, "m"))
+    }
+    assert.include(text, "Apache License")
+    assert.include(text, "MIT License")
+  })
+
   it("declares types for each of its faces", () => {
     const { exports } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
       exports: Record<string, { types?: string }>
