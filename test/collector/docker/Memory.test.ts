@@ -111,6 +111,20 @@ describe("starts", () => {
     assert.deepStrictEqual(memory.startsMs, [1_000, 2_000])
   })
 
+  it("that follow a stop which was meant make no loop, by event or by inspect", () => {
+    const known = knownOf("", { listeningSinceMs: 0 })
+    const memory = see(known, itemOf("web"), 0)
+    const inspect = learning(known)
+    inspect(inspectOf(0, "a"), 0)
+
+    hearStart(memory, 1_000, true)
+    inspect(inspectOf(0, "b"), 1_100)
+    inspect(inspectOf(0, "c"), 2_000)
+    hearStart(memory, 2_010, true)
+
+    assert.deepStrictEqual(memory.startsMs, [])
+  })
+
   it("are not counted again either where the stream was opened after the last inspect", () => {
     const known = knownOf()
     const memory = see(known, itemOf("web"), 0)
