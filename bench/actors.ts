@@ -11,6 +11,7 @@ import { type SignalSpec, type SignalState, defaultPolicy, noEvidence, step } fr
 import { Monitors } from "../src/monitor/Monitors.ts"
 import { Alerts } from "../src/queue/Alerts.ts"
 import { Journal } from "../src/status/Journal.ts"
+import { StatusBoard } from "../src/status/StatusBoard.ts"
 
 const rounds = 21
 
@@ -47,7 +48,7 @@ const throughActors = (count: number) =>
     for (let tick = 1; tick <= rounds; tick++) {
       const asOfMs = yield* monotonicMs
       const startMs = performance.now()
-      for (const spec of all) yield* monitors.observe(spec, look(tick, asOfMs))
+      for (const spec of all) yield* monitors.observe(spec, look(tick, asOfMs), "bench")
       // The round is over when the last actor has stepped.
       while ((yield* monitors.all).some(({ state }) => state?.tick !== tick)) yield* Effect.yieldNow
       timings.push(performance.now() - startMs)
@@ -67,8 +68,8 @@ const throughLoop = (count: number): number => {
   return median(timings.slice(1))
 }
 
-const world = Monitors.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(Alerts.layer, Loops.layer, Journal.layer("bench"))),
+const world = Monitors.layer().pipe(
+  Layer.provideMerge(Layer.mergeAll(Alerts.layer, Loops.layer, StatusBoard.layerNone, Journal.layer("bench"))),
   Layer.provide(Layer.merge(Output.layerMemory([], []), Settings.layerTest()))
 )
 

@@ -16,10 +16,11 @@ import { Console } from "./sink/Console.ts"
 import * as sinks from "./sink/index.ts"
 import type { Sink } from "./sink/Sink.ts"
 import { Journal } from "./status/Journal.ts"
+import { StatusBoard } from "./status/StatusBoard.ts"
 import * as StatusServer from "./status/StatusServer.ts"
 
 /** What the world outside gives. Tests give a fake one. */
-export type World = Http | Settings | Output | Journal | Loops
+export type World = Http | Settings | Output | Journal | Loops | StatusBoard
 
 /** Every collector of the catalogue, on or off. */
 export const makeCollectors: Effect.Effect<
@@ -38,7 +39,7 @@ const makeSinks: Effect.Effect<ReadonlyArray<Sink>, never, Http | Settings | Out
  * monitors, then flushes the outboxes, then closes the sinks' connections.
  */
 const layerStages = (made: ReadonlyArray<Sink>): Layer.Layer<Monitors | Dispatcher, never, World> =>
-  Monitors.layer.pipe(
+  Monitors.layer().pipe(
     Layer.provideMerge(Dispatcher.layer(made)),
     Layer.provide(Alerts.layer),
     Layer.provide(Console.layer),
@@ -58,7 +59,9 @@ export const run: Effect.Effect<never, never, World | Scope.Scope> = Effect.gen(
     const monitors = yield* Monitors
     const listen = settings.get(StatusServer.keys.listen)
     if (listen !== "off") yield* Layer.build(StatusServer.layer(listen, monitors.dead))
+    const board = yield* StatusBoard
     for (const collector of watching) {
+      yield* board.watching(collector)
       if (!collector.off) yield* Effect.forkScoped(poll(collector))
     }
   }).pipe(Effect.provideContext(stages))

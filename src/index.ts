@@ -11,5 +11,14 @@ export { Output } from "./base/Output.ts"
 export { CollectError, type Collector, type Report, type SignalLook } from "./collector/Collector.ts"
 export * from "./decision/index.ts"
 export { SettingsError, readSettings } from "./Settings.ts"
-export { type Draft, type Receipt, type Sink, SinkError } from "./sink/Sink.ts"
+export {
+  type Draft,
+  type Level,
+  type LevelSink,
+  type MessageSink,
+  type Receipt,
+  type Sink,
+  SinkError
+} from "./sink/Sink.ts"
 export { Journal } from "./status/Journal.ts"
+export { StatusBoard } from "./status/StatusBoard.ts"

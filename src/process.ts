@@ -9,6 +9,7 @@ import { Output } from "./base/Output.ts"
 import { Uncancellable, uncancellable } from "./base/Uncancellable.ts"
 import { layer as layerSettings, readSettings } from "./Settings.ts"
 import { Journal, layerLogger } from "./status/Journal.ts"
+import { StatusBoard } from "./status/StatusBoard.ts"
 
 /** Ends the process with a code and nothing more to say. */
 export class Leave extends Schema.TaggedError<Leave>()("Leave", { code: Schema.Int }) {}
@@ -49,6 +50,7 @@ const layerWorld: Layer.Layer<World, Leave> = Layer.mergeAll(
   Journal.layer(crypto.randomUUID()),
   layerLogger,
   Loops.layer,
+  StatusBoard.layerNone,
   Departure.layer,
   Http.layer
 ).pipe(

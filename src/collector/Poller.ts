@@ -11,6 +11,7 @@ import { defaultIntensity, supervise } from "../base/Supervise.ts"
 import type { Missed, Seen, SignalSpec } from "../decision/index.ts"
 import { Monitors } from "../monitor/Monitors.ts"
 import { Journal } from "../status/Journal.ts"
+import { StatusBoard } from "../status/StatusBoard.ts"
 import type { Collector, Emit, Report, SignalLook, Tick } from "./Collector.ts"
 
 /** A signal missing from this many complete reports is retired. */
@@ -38,17 +39,22 @@ interface Polling {
 /** The poller's own cut, halfway between the collector's timeout and the next tick: it catches only our bugs. */
 export const cutMs = (collector: Collector): number => (collector.timeoutMs + collector.intervalMs) / 2
 
+/** Who is told of what a tick saw. */
+type Desk = Monitors | Journal | StatusBoard
+
 /** Silent for longer than this, a poller is stuck: three ticks and the cut of a fourth. */
 const staleAfterMs = (collector: Collector): number => 4 * collector.intervalMs
 
 /**
  * Polls one collector for ever. Fails: never. Needs a `Monitors` to hand its observations to.
  */
-export const poll = (collector: Collector): Effect.Effect<void, never, Monitors | Loops | Journal> =>
+export const poll = (collector: Collector): Effect.Effect<void, never, Desk | Loops> =>
   Effect.gen(function* () {
     const loops = yield* Loops
     const name = `collector ${collector.name}`
-    const polling: Polling = { collector, known: new Map(), reported: false, oddities: "", number: 0 }
+    const inherited = (yield* Monitors).inherited(collector.name)
+    const known = new Map(inherited.map((spec): [string, Known] => [spec.signal, { spec, missing: 0, look: "" }]))
+    const polling: Polling = { collector, known, reported: false, oddities: "", number: 0 }
     yield* loops.register(name, staleAfterMs(collector))
     yield* Effect.sleep(Duration.millis(Math.min(offsetMaxMs, collector.intervalMs / 4) * (yield* Random.next)))
     const ticks = onGrid(Duration.millis(collector.intervalMs), () =>
@@ -65,7 +71,7 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Monitors 
     const { events } = collector
     if (events === undefined) return yield* polls
     const hearing = Effect.gen(function* () {
-      const context = yield* Effect.context<Monitors | Journal>()
+      const context = yield* Effect.context<Desk>()
       const emit: Emit = (looks, asOfMs) => Effect.provideContext(extra(polling, looks, asOfMs), context)
       return yield* events(emit)
     })
@@ -74,11 +80,7 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Monitors 
   })
 
 /** Looks that an event has caused. They belong to the tick they fall in; before the first there is none to belong to. */
-const extra = (
-  polling: Polling,
-  looks: ReadonlyArray<SignalLook>,
-  asOfMs: number
-): Effect.Effect<void, never, Monitors | Journal> =>
+const extra = (polling: Polling, looks: ReadonlyArray<SignalLook>, asOfMs: number): Effect.Effect<void, never, Desk> =>
   polling.number === 0
     ? Effect.void
     : Effect.forEach(
@@ -87,12 +89,22 @@ const extra = (
         { discard: true }
       )
 
-const tick = (polling: Polling, number: number): Effect.Effect<void, never, Monitors | Journal> =>
+const tick = (polling: Polling, number: number): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const asOfMs = yield* monotonicMs
     const at: Tick = { number, asOfMs }
     const outcome = yield* attempt(polling.collector, at)
+    const tookMs = (yield* monotonicMs) - asOfMs
     yield* outcome._tag === "Report" ? route(polling, at, outcome.report) : blind(polling, at, outcome.reason)
+    const isBlind = outcome._tag === "Blind"
+    yield* (yield* StatusBoard).ticked({
+      collector: polling.collector.name,
+      asOfMs,
+      tookMs,
+      blind: isBlind,
+      problem: isBlind ? outcome.reason : (outcome.report.unseen ?? null),
+      signals: polling.known.size
+    })
   })
 
 type Outcome =
@@ -131,7 +143,7 @@ const sourceSpec = (collector: Collector): SignalSpec => ({
   policy: collector.policy
 })
 
-const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, never, Monitors | Journal> =>
+const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const first = !polling.reported
     polling.reported = true
@@ -158,7 +170,7 @@ const observation = ({ look }: SignalLook, at: Tick, first: boolean, scheduled =
     ...(look._tag === "Seen" ? { first } : {})
   }) as Seen | Missed
 
-const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, never, Monitors | Journal> =>
+const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const source = sourceSpec(polling.collector)
     yield* observe(polling, source, sourceSeen(at, true, `cannot see: ${reason}`))
@@ -176,7 +188,7 @@ const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, 
   })
 
 /** The loop itself keeps dying: that is blindness too, and each crash counts as a tick of it. */
-const crashed = (polling: Polling, at: Tick, said: string): Effect.Effect<void, never, Monitors | Journal> =>
+const crashed = (polling: Polling, at: Tick, said: string): Effect.Effect<void, never, Desk> =>
   observe(polling, sourceSpec(polling.collector), sourceSeen(at, true, `its loop keeps crashing: ${said}`))
 
 const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
@@ -194,17 +206,13 @@ const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
   }
 })
 
-const observe = (
-  polling: Polling,
-  spec: SignalSpec,
-  input: Seen | Missed
-): Effect.Effect<void, never, Monitors | Journal> =>
+const observe = (polling: Polling, spec: SignalSpec, input: Seen | Missed): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const look = lookText(input)
     const before = polling.known.get(spec.signal)
     polling.known.set(spec.signal, { spec, missing: 0, look })
     if (before?.look !== look) yield* (yield* Journal).write("observation", { signal: spec.signal, ...input })
-    yield* (yield* Monitors).observe(spec, input)
+    yield* (yield* Monitors).observe(spec, input, polling.collector.name)
   })
 
 /** What makes two looks different to the journal: the verdict and its words, not the tick or the value. */
@@ -213,10 +221,7 @@ const lookText = (input: Seen | Missed): string =>
     ? `${input.active ? "active" : "clear"}${input.confirmed ? " confirmed" : ""} ${input.active ? input.evidence.summary : ""}`
     : `${input.held ? "held" : "missed"} ${input.reason}`
 
-const retireMissing = (
-  polling: Polling,
-  present: ReadonlySet<string>
-): Effect.Effect<void, never, Monitors | Journal> =>
+const retireMissing = (polling: Polling, present: ReadonlySet<string>): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const source = sourceSpec(polling.collector).signal
     for (const [signal, known] of polling.known) {

@@ -11,7 +11,7 @@ import { supervise } from "../base/Supervise.ts"
 import { type Alert, type Entry, rank } from "../decision/index.ts"
 import { consoleText } from "../sink/Console.ts"
 import { summary } from "../sink/Message.ts"
-import { type Draft, type Receipt, type Sink, SinkError } from "../sink/Sink.ts"
+import { type Draft, type Receipt, type MessageSink, SinkError } from "../sink/Sink.ts"
 import { Journal } from "../status/Journal.ts"
 import * as Outbox from "./Outbox.ts"
 import { Renderer } from "./Rendering.ts"
@@ -78,10 +78,10 @@ export interface Courier {
 }
 
 /** Told to the other sinks: this one has turned red, or works again. */
-export type OnHealth = (sink: Sink, problem: SinkError | null) => Effect.Effect<void>
+export type OnHealth = (sink: MessageSink, problem: SinkError | null) => Effect.Effect<void>
 
 interface Post {
-  readonly sink: Sink
+  readonly sink: MessageSink
   readonly mailbox: Queue.Queue<Letter>
   readonly state: Ref.Ref<State>
   readonly onHealth: OnHealth
@@ -96,7 +96,7 @@ type Runtime = Journal | Renderer | Loops
  * Starts a sink's courier. It belongs to no scope: it must outlive what produces alerts, and ends with `flush`.
  */
 export const startCourier = (
-  sink: Sink,
+  sink: MessageSink,
   onHealth: OnHealth,
   view: (text: string) => Effect.Effect<void>
 ): Effect.Effect<Courier, never, Runtime> =>
@@ -206,7 +206,7 @@ const next = (post: Post): Effect.Effect<boolean, never, Runtime> =>
   })
 
 /** When the next message may start: after the window, any wait that was asked for, and within so many a minute. */
-const earliestMs = (sink: Sink, state: State, nowMs: number): number => {
+const earliestMs = (sink: MessageSink, state: State, nowMs: number): number => {
   const recent = state.startsMs.filter((at) => nowMs - at < minuteMs)
   const oldest = recent[recent.length - sink.pace.perMinute]
   return Math.max(state.notBeforeMs, oldest === undefined ? 0 : oldest + minuteMs)
@@ -247,7 +247,7 @@ const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Ef
   })
 
 /** A sink that cannot count gets one entry at a time: a bug of one sink must neither stop its courier nor those of others. */
-const fit = (sink: Sink, draft: Draft): Effect.Effect<number> =>
+const fit = (sink: MessageSink, draft: Draft): Effect.Effect<number> =>
   Effect.sync(() => sink.fit(draft)).pipe(
     Effect.catchCause((cause) =>
       Effect.as(
@@ -275,7 +275,7 @@ const replyTo = (outbox: Outbox.Outbox, entries: ReadonlyArray<Entry>): string |
 }
 
 /** The catch-all of the third level: a send ends accepted or failed, whatever the sink does. */
-const attempt = (sink: Sink, draft: Draft): Effect.Effect<Outcome> =>
+const attempt = (sink: MessageSink, draft: Draft): Effect.Effect<Outcome> =>
   Effect.suspend(() => sink.send(draft)).pipe(
     Effect.map((receipt): Outcome => ({ _tag: "Accepted", receipt })),
     Effect.timeoutOrElse({
@@ -387,7 +387,7 @@ interface Verified {
   readonly found: string
 }
 
-const verifyOnce = (sink: Sink): Effect.Effect<Verified> =>
+const verifyOnce = (sink: MessageSink): Effect.Effect<Verified> =>
   Effect.suspend(() => sink.verify).pipe(
     Effect.map((found): Verified => ({ problem: null, found })),
     Effect.timeoutOrElse({

@@ -37,7 +37,8 @@ export class Dispatcher extends Context.Service<
       Effect.gen(function* () {
         const alerts = yield* Alerts
         const output = yield* Output
-        const withConsole = sinks.length === 0 ? [yield* Console] : sinks
+        const messages = sinks.filter((sink) => sink.kind === "message")
+        const withConsole = sinks.length === 0 ? [yield* Console] : messages
         const view = (text: string): Effect.Effect<void> => (sinks.length === 0 ? Effect.void : output.err(text))
         const couriers: Array<Courier> = []
         const tellOthers = (sink: Sink, problem: SinkError | null): Effect.Effect<void> =>

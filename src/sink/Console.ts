@@ -2,14 +2,15 @@
 import { Context, Effect, Layer } from "effect"
 import { Output } from "../base/Output.ts"
 import { messageText, printable } from "./Message.ts"
-import { type Draft, type Sink } from "./Sink.ts"
+import { type Draft, type MessageSink } from "./Sink.ts"
 
-export class Console extends Context.Service<Console, Sink>()("watchdog/sink/Console") {
+export class Console extends Context.Service<Console, MessageSink>()("watchdog/sink/Console") {
   static readonly layer: Layer.Layer<Console, never, Output> = Layer.effect(
     Console,
     Effect.gen(function* () {
       const output = yield* Output
       return {
+        kind: "message",
         name: "console",
         destination: "this console (standard error)",
         // Its reader is a terminal: a second is enough to gather a storm, and there is no limit to keep to.
@@ -17,7 +18,7 @@ export class Console extends Context.Service<Console, Sink>()("watchdog/sink/Con
         verify: Effect.succeed("standard error"),
         fit: (draft) => draft.entries.length,
         send: (draft) => Effect.as(output.err(consoleText(draft)), { reference: null, moved: false })
-      } satisfies Sink
+      } satisfies MessageSink
     })
   )
 }

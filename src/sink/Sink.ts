@@ -3,7 +3,7 @@ import { type Context, Effect, Layer, Schema, type Scope } from "effect"
 import type { Http } from "../base/Http.ts"
 import type { KeySet, Settings } from "../base/Keys.ts"
 import type { Output } from "../base/Output.ts"
-import type { Entry, Rendering } from "../decision/index.ts"
+import type { Entry, Evidence, Rendering, Severity } from "../decision/index.ts"
 
 /**
  * A send that did not work. `message` is for the operator and holds no secret; it names the sink, the destination and why.
@@ -55,7 +55,9 @@ export interface Pace {
   readonly perMinute: number
 }
 
-export interface Sink {
+/** A sink of messages, with a ledger of what it was told: Telegram, a webhook, the console. */
+export interface MessageSink {
+  readonly kind: "message"
   readonly name: string
   /** Where it leads, for people; no secret in it. */
   readonly destination: string
@@ -66,7 +68,38 @@ export interface Sink {
   readonly fit: (draft: Draft) => number
   /** Fails: SinkError. */
   readonly send: (draft: Draft) => Effect.Effect<Receipt, SinkError>
+  /** What it has learnt and must not forget over a restart (a chat that has moved): plain JSON. Absent: nothing. */
+  readonly memory?: {
+    readonly save: Effect.Effect<unknown>
+    /** Anything that is not what `save` gave is ignored. */
+    readonly load: (saved: unknown) => Effect.Effect<void>
+  }
 }
+
+/** One signal as a sink of levels is to show it: active now, or ended at `endedMs`. */
+export interface Level {
+  readonly signal: string
+  readonly severity: Severity
+  readonly sinceMs: number
+  readonly endedMs: number | null
+  readonly evidence: Evidence
+}
+
+/** A sink of levels, which is sent everything active again and again and forgets by itself: Alertmanager. */
+export interface LevelSink {
+  readonly kind: "level"
+  readonly name: string
+  readonly destination: string
+  /** Every level is sent again this often, milliseconds. */
+  readonly resendEveryMs: number
+  /** What has ended is sent as ended for so long, milliseconds. */
+  readonly resendEndedMs: number
+  readonly verify: Effect.Effect<string, SinkError>
+  /** All that is active and what has lately ended. Succeeds where at least one member took it. Fails: SinkError. */
+  readonly send: (levels: ReadonlyArray<Level>, rendering: Rendering) => Effect.Effect<void, SinkError>
+}
+
+export type Sink = MessageSink | LevelSink
 
 /** What a sink may ask for. */
 export type Needs = Http | Settings | Output
@@ -78,9 +111,9 @@ export interface SinkEntry {
   readonly make: Effect.Effect<Sink | undefined, never, Needs | Scope.Scope>
 }
 
-export const entry = <I>(
+export const entry = <I, S extends Sink>(
   name: string,
-  service: Context.Key<I, Sink | undefined>,
+  service: Context.Key<I, S | undefined>,
   layer: Layer.Layer<I, never, Needs>,
   keys: KeySet
 ): SinkEntry => ({

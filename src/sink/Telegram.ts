@@ -9,7 +9,7 @@ import { HttpClientRequest } from "effect/http"
 import { Http, capBody, errorCode, errorText } from "../base/Http.ts"
 import * as Keys from "../base/Keys.ts"
 import { fitting, isSilent, messageText, type Text } from "./Message.ts"
-import { type Draft, type Receipt, type Sink, SinkError, entry as sinkEntry } from "./Sink.ts"
+import { type Draft, type Receipt, type MessageSink, SinkError, entry as sinkEntry } from "./Sink.ts"
 
 export const keys = {
   token: Keys.secretOptional("WATCHDOG_TELEGRAM_BOT_TOKEN", {
@@ -48,7 +48,7 @@ const bodyBytesMax = 256 * 1_024
 /** Repairs of one message: each kind once (chat, topic, reply, markup), and never more. */
 const repairsMax = 4
 
-export class Telegram extends Context.Service<Telegram, Sink | undefined>()("watchdog/sink/Telegram") {
+export class Telegram extends Context.Service<Telegram, MessageSink | undefined>()("watchdog/sink/Telegram") {
   static readonly layer = Layer.effect(
     Telegram,
     Effect.gen(function* () {
@@ -60,13 +60,14 @@ export class Telegram extends Context.Service<Telegram, Sink | undefined>()("wat
       const where = yield* Ref.make<Where>({ chat, thread: settings.get(keys.thread) ?? null })
       const call = makeCall(client, settings.get(keys.apiUrl), token)
       return {
+        kind: "message",
         name: "telegram",
         destination: `Telegram chat ${chat}`,
         pace,
         verify: verify(call, where),
         fit: (draft) => fitting(draft, textUnitsMax),
         send: (draft) => send(call, where, draft)
-      } satisfies Sink
+      } satisfies MessageSink
     })
   )
 }

@@ -17,6 +17,7 @@ import type { Finding } from "../collector/probe/Finding.ts"
 import { probes } from "../collector/probe/Probes.ts"
 import { readSettings } from "../Settings.ts"
 import { Journal, layerLogger } from "../status/Journal.ts"
+import { StatusBoard } from "../status/StatusBoard.ts"
 import type { FakeEngine, FakeEngineOptions } from "./FakeEngine.ts"
 import * as FakeEngineServer from "./FakeEngineServer.ts"
 import { type FakeHost, makeFakeHost } from "./FakeHost.ts"
@@ -123,6 +124,7 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
       Journal.layer("scenario"),
       layerLogger,
       Loops.layer,
+      StatusBoard.layerNone,
       layerDeparture,
       Layer.succeed(hostFs, host.hostFs),
       Layer.succeed(

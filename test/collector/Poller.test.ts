@@ -16,6 +16,7 @@ import { cutMs, poll } from "../../src/collector/Poller.ts"
 import { noEvidence } from "../../src/decision/index.ts"
 import { Monitors } from "../../src/monitor/Monitors.ts"
 import { type Fields, Journal } from "../../src/status/Journal.ts"
+import { StatusBoard } from "../../src/status/StatusBoard.ts"
 import { policyOf } from "../decision/history.ts"
 import { quiesce } from "../queue/scripted.ts"
 
@@ -60,6 +61,7 @@ const polling = (
   }
   const world = Layer.mergeAll(
     Loops.layer,
+    StatusBoard.layerNone,
     Layer.succeed(Random.Random, { nextDoubleUnsafe: () => random, nextIntUnsafe: () => 0 }),
     Layer.succeed(Journal, {
       runId: "test",
@@ -73,6 +75,7 @@ const polling = (
         }),
       retire: (signal) => Effect.sync(() => void retired.push(signal)),
       all: Effect.succeed([]),
+      inherited: () => [],
       dead: Effect.succeed([])
     })
   )

@@ -11,6 +11,7 @@ import { Loops } from "../../src/base/Loops.ts"
 import { Output } from "../../src/base/Output.ts"
 import { readSettings } from "../../src/Settings.ts"
 import { Journal, layerLogger } from "../../src/status/Journal.ts"
+import { StatusBoard } from "../../src/status/StatusBoard.ts"
 import * as FakeEngineServer from "../../src/testing/FakeEngineServer.ts"
 import { startFakeOrchestrator } from "../../src/testing/FakeOrchestrator.ts"
 import * as FakeTelegramServer from "../../src/testing/FakeTelegramServer.ts"
@@ -51,10 +52,13 @@ it.live("each client reaches its own server, only GET reaches the engine, and th
       WATCHDOG_TELEGRAM_CHAT_ID: "42",
       WATCHDOG_TELEGRAM_API_URL: telegram.url
     })
-    const world = Layer.mergeAll(Journal.layer("graph"), layerLogger, Loops.layer, Http.layer).pipe(
-      Layer.provideMerge(Output.layerMemory(out, out)),
-      Layer.provideMerge(Layer.succeed(Settings, settings))
-    )
+    const world = Layer.mergeAll(
+      Journal.layer("graph"),
+      layerLogger,
+      Loops.layer,
+      StatusBoard.layerNone,
+      Http.layer
+    ).pipe(Layer.provideMerge(Output.layerMemory(out, out)), Layer.provideMerge(Layer.succeed(Settings, settings)))
     const watchdog = yield* Effect.forkChild(Effect.scoped(Effect.provide(run, world)))
     yield* until("a look at each", () => orchestrator.requests() > 1 && engine.core.requests.length > 3)
 

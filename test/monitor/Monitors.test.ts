@@ -6,6 +6,7 @@ import type { Alert, SignalSpec } from "../../src/decision/index.ts"
 import { Monitors } from "../../src/monitor/Monitors.ts"
 import { Alerts } from "../../src/queue/Alerts.ts"
 import { Journal } from "../../src/status/Journal.ts"
+import { StatusBoard } from "../../src/status/StatusBoard.ts"
 import { policyOf, seen } from "../decision/history.ts"
 import { quiesce } from "../queue/scripted.ts"
 
@@ -36,8 +37,15 @@ const monitoring = (
     })
   }).pipe(
     Effect.provide(
-      Monitors.layer.pipe(
-        Layer.provideMerge(Layer.mergeAll(Alerts.layer, Loops.layer, Layer.succeed(Journal, { runId: "test", write })))
+      Monitors.layer().pipe(
+        Layer.provideMerge(
+          Layer.mergeAll(
+            Alerts.layer,
+            Loops.layer,
+            StatusBoard.layerNone,
+            Layer.succeed(Journal, { runId: "test", write })
+          )
+        )
       )
     )
   )
@@ -46,9 +54,9 @@ describe("Monitors", () => {
   it.effect("gives each signal a monitor of its own when it is first observed", () =>
     monitoring(({ monitors, told }) =>
       Effect.gen(function* () {
-        yield* monitors.observe(specOf("a"), seen(true, 1, 0))
-        yield* monitors.observe(specOf("b"), seen(false, 1, 0))
-        yield* monitors.observe(specOf("a"), seen(true, 2, 0))
+        yield* monitors.observe(specOf("a"), seen(true, 1, 0), "test")
+        yield* monitors.observe(specOf("b"), seen(false, 1, 0), "test")
+        yield* monitors.observe(specOf("a"), seen(true, 2, 0), "test")
 
         assert.deepStrictEqual(yield* told, ["alert a"])
         assert.deepStrictEqual(
@@ -66,11 +74,11 @@ describe("Monitors", () => {
   it.effect("never loses a retirement, however many looks come before and after it in one go", () =>
     monitoring(({ monitors, told }) =>
       Effect.gen(function* () {
-        yield* monitors.observe(specOf("a"), seen(true, 1, 0))
+        yield* monitors.observe(specOf("a"), seen(true, 1, 0), "test")
         yield* quiesce
-        for (let tick = 2; tick <= 100; tick++) yield* monitors.observe(specOf("a"), seen(true, tick, tick))
+        for (let tick = 2; tick <= 100; tick++) yield* monitors.observe(specOf("a"), seen(true, tick, tick), "test")
         yield* monitors.retire("a", "removed")
-        for (let tick = 101; tick <= 200; tick++) yield* monitors.observe(specOf("a"), seen(true, tick, tick))
+        for (let tick = 101; tick <= 200; tick++) yield* monitors.observe(specOf("a"), seen(true, tick, tick), "test")
 
         assert.deepStrictEqual(yield* told, ["alert a", "gone a", "alert a"])
       })
@@ -80,7 +88,7 @@ describe("Monitors", () => {
   it.effect("forgets a retired signal, and knows nothing of one it never saw", () =>
     monitoring(({ monitors, told }) =>
       Effect.gen(function* () {
-        yield* monitors.observe(specOf("a"), seen(false, 1, 0))
+        yield* monitors.observe(specOf("a"), seen(false, 1, 0), "test")
         yield* monitors.retire("a", "removed")
         yield* monitors.retire("never seen", "removed")
 
@@ -93,8 +101,8 @@ describe("Monitors", () => {
   it.effect("takes the newest policy of a signal", () =>
     monitoring(({ monitors, told }) =>
       Effect.gen(function* () {
-        yield* monitors.observe({ ...specOf("a"), policy: policyOf({ raiseTicks: 3 }) }, seen(true, 1, 0))
-        yield* monitors.observe({ ...specOf("a"), policy: policyOf({ raiseTicks: 2 }) }, seen(true, 2, 0))
+        yield* monitors.observe({ ...specOf("a"), policy: policyOf({ raiseTicks: 3 }) }, seen(true, 1, 0), "test")
+        yield* monitors.observe({ ...specOf("a"), policy: policyOf({ raiseTicks: 2 }) }, seen(true, 2, 0), "test")
 
         assert.deepStrictEqual(yield* told, ["alert a"])
       })
@@ -106,12 +114,12 @@ describe("Monitors", () => {
     return monitoring(
       ({ monitors, told, loops }) =>
         Effect.gen(function* () {
-          yield* monitors.observe(specOf("bad"), seen(true, 1, 0))
-          yield* monitors.observe(specOf("good"), seen(true, 1, 0))
+          yield* monitors.observe(specOf("bad"), seen(true, 1, 0), "test")
+          yield* monitors.observe(specOf("good"), seen(true, 1, 0), "test")
           assert.deepStrictEqual(yield* told, ["alert good"])
 
           yield* TestClock.adjust(100)
-          yield* monitors.observe(specOf("bad"), seen(true, 2, 100))
+          yield* monitors.observe(specOf("bad"), seen(true, 2, 100), "test")
           assert.deepStrictEqual(yield* told, ["alert bad"])
 
           const crashes = (yield* loops.all).map(({ name, crashes }) => [name, crashes])
@@ -127,7 +135,7 @@ describe("Monitors", () => {
       ({ monitors, loops, told }) =>
         Effect.gen(function* () {
           for (let tick = 1; tick <= 5; tick++) {
-            yield* monitors.observe(specOf("bad"), seen(true, tick, tick))
+            yield* monitors.observe(specOf("bad"), seen(true, tick, tick), "test")
             yield* quiesce
             yield* TestClock.adjust(5_000)
           }

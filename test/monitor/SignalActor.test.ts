@@ -34,7 +34,7 @@ const alive = (
         onAlert(one),
         Effect.sync(() => void told.push(`${one.decision.kind} at ${one.decision.atMs}`))
       )
-    const life = yield* Effect.forkScoped(supervise("actor", live(actor, { alert })))
+    const life = yield* Effect.forkScoped(supervise("actor", live(actor, { alert, stepped: () => undefined })))
     yield* self({
       actor,
       told,

@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
 import type { Alert } from "../../src/decision/index.ts"
 import { type Courier, startCourier } from "../../src/queue/Courier.ts"
-import type { Sink, SinkError } from "../../src/sink/Sink.ts"
+import type { MessageSink, SinkError } from "../../src/sink/Sink.ts"
 import {
   type Heard,
   type Scripted,
@@ -35,12 +35,12 @@ const atDesk = (
     sink,
     random = 0.5,
     view = () => undefined
-  }: { readonly sink?: Partial<Sink>; readonly random?: number; readonly view?: (text: string) => void } = {}
+  }: { readonly sink?: Partial<MessageSink>; readonly random?: number; readonly view?: (text: string) => void } = {}
 ): Effect.Effect<void> => {
   const heard = makeHeard()
   const health: Array<string> = []
   const one = scripted("telegram", sink)
-  const onHealth = (at: Sink, problem: SinkError | null) =>
+  const onHealth = (at: MessageSink, problem: SinkError | null) =>
     Effect.sync(() => void health.push(`${at.name}: ${problem === null ? "well" : problem.message}`))
   return Effect.gen(function* () {
     const courier = yield* startCourier(one.sink, onHealth, (text) =>

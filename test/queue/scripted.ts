@@ -5,7 +5,7 @@ import { Loops } from "../../src/base/Loops.ts"
 import { monotonicMs } from "../../src/base/Monotonic.ts"
 import type { Alert, DecisionKind, Entry } from "../../src/decision/index.ts"
 import { Renderer } from "../../src/queue/Rendering.ts"
-import { type Draft, type Receipt, type Sink, SinkError } from "../../src/sink/Sink.ts"
+import { type Draft, type Receipt, type MessageSink, SinkError } from "../../src/sink/Sink.ts"
 import { type Fields, Journal } from "../../src/status/Journal.ts"
 
 export const alert = (
@@ -50,7 +50,7 @@ export interface Sent {
 }
 
 export interface Scripted {
-  readonly sink: Sink
+  readonly sink: MessageSink
   /** Every send that began, whatever came of it. */
   readonly tries: Array<Sent>
   /** What was accepted. */
@@ -62,11 +62,12 @@ export interface Scripted {
 export const saying = (entries: ReadonlyArray<Entry>): string =>
   entries.map(({ kind, signal, repeated }) => `${kind} ${signal}${repeated ? " (repeated)" : ""}`).join(", ")
 
-export const scripted = (name = "telegram", more: Partial<Sink> = {}): Scripted => {
+export const scripted = (name = "telegram", more: Partial<MessageSink> = {}): Scripted => {
   const tries: Array<Sent> = []
   const told: Array<Sent> = []
   const script: Array<Effect.Effect<unknown, SinkError>> = []
-  const sink: Sink = {
+  const sink: MessageSink = {
+    kind: "message",
     name,
     destination: `the ${name} of the test`,
     pace: { windowMs: 1_000, perMinute: 15 },

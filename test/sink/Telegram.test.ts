@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { Http } from "../../src/base/Http.ts"
 import { Settings } from "../../src/base/Keys.ts"
 import { type Entry, type EntryKind, blankEntry } from "../../src/decision/index.ts"
-import type { Draft, Receipt, Sink, SinkError } from "../../src/sink/Sink.ts"
+import type { Draft, Receipt, MessageSink, SinkError } from "../../src/sink/Sink.ts"
 import { Telegram, contradictions, keys } from "../../src/sink/Telegram.ts"
 import {
   type FakeTelegram,
@@ -68,7 +68,7 @@ const makeSink = (settings: Readonly<Record<string, string>>, http: Layer.Layer<
     return sink
   })
 
-const failureOf = (sink: Sink, words: Words, draft: Draft = alert): Effect.Effect<SinkError> =>
+const failureOf = (sink: MessageSink, words: Words, draft: Draft = alert): Effect.Effect<SinkError> =>
   Effect.tap(Effect.flip(sink.send(draft)) as Effect.Effect<SinkError>, (error) =>
     Effect.sync(() => {
       words.push(error.message, String(error), JSON.stringify(error), error.stack ?? "")
@@ -77,7 +77,7 @@ const failureOf = (sink: Sink, words: Words, draft: Draft = alert): Effect.Effec
 
 /** The sink against the fake over real HTTP on loopback. */
 const overHttp = (
-  self: (sink: Sink, core: FakeTelegram, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>,
+  self: (sink: MessageSink, core: FakeTelegram, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>,
   settings: Readonly<Record<string, string>> = {}
 ): Effect.Effect<void, SinkError, Scope.Scope> => {
   const words: Words = []
@@ -92,7 +92,7 @@ const overHttp = (
 /** The sink against a server in memory, so that time can be the test's. */
 const inMemory = (
   answer: (path: string, body: string) => FakeTelegramResponse | "hang" | "reset",
-  self: (sink: Sink, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>
+  self: (sink: MessageSink, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>
 ): Effect.Effect<void, SinkError, Scope.Scope> => {
   const words: Words = []
   const client = HttpClient.make((request, url) => {
