@@ -69,7 +69,8 @@ const throughLoop = (count: number): number => {
 }
 
 const world = Monitors.layer().pipe(
-  Layer.provideMerge(Layer.mergeAll(Alerts.layer, Loops.layer, StatusBoard.layerNone, Journal.layer("bench"))),
+  Layer.provideMerge(StatusBoard.layer({ version: "bench", host: "bench" })),
+  Layer.provideMerge(Layer.mergeAll(Alerts.layer, Loops.layer, Journal.layer("bench"))),
   Layer.provide(Layer.merge(Output.layerMemory([], []), Settings.layerTest()))
 )
 

@@ -7,11 +7,17 @@
 import * as fs from "node:fs"
 import { Effect, Layer, Result, Schema } from "effect"
 import * as Keys from "./base/Keys.ts"
+import { readProxy } from "./base/Proxy.ts"
+import * as StateFile from "./base/StateFile.ts"
 import * as Cadence from "./collector/Cadence.ts"
 import * as collectors from "./collector/index.ts"
+import * as Maintenance from "./queue/Maintenance.ts"
+import * as Notice from "./queue/Notice.ts"
+import * as Phone from "./queue/Phone.ts"
 import * as Rendering from "./queue/Rendering.ts"
 import * as sinks from "./sink/index.ts"
 import * as Telegram from "./sink/Telegram.ts"
+import * as Heartbeat from "./status/Heartbeat.ts"
 import * as Journal from "./status/Journal.ts"
 import * as StatusServer from "./status/StatusServer.ts"
 
@@ -28,6 +34,11 @@ export const allKeys: ReadonlyArray<Keys.AnyKey> = [
   ...Object.values(collectors).flatMap((module) => Object.values(module.entry.keys)),
   ...Object.values(Rendering.keys),
   ...Object.values(sinks).flatMap((module) => Object.values(module.entry.keys)),
+  ...Object.values(Phone.keys),
+  ...Object.values(Maintenance.keys),
+  ...Object.values(Heartbeat.keys),
+  ...Object.values(Notice.keys),
+  ...Object.values(StateFile.keys),
   ...Object.values(StatusServer.keys),
   ...Object.values(Journal.keys)
 ]
@@ -46,7 +57,7 @@ export type ReadFile = (path: string) => string
 const prefix = "WATCHDOG_"
 /** systemd's own, for services of `Type=notify`. */
 const ignored = new Set(["WATCHDOG_USEC", "WATCHDOG_PID"])
-/** A secret file larger than this is not one. */
+/** A secret file larger than this is not one, unless its key says so. */
 const secretUnitsMax = 4_096
 
 /**
@@ -69,9 +80,14 @@ export const readSettings = (
         else problems.push(`${key.name}: ${shown(key, raw.success)} is not ${parsed.failure}`)
       }
     }
+    const proxy = readProxy(environment)
+    for (const [name, value] of proxy.values) values.set(name, value)
+    // A proxy that nobody would use is nobody's business: other programs may read more of it than we do.
+    if (tellsPeople(environment)) problems.push(...proxy.problems)
     const settings: Keys.Settings["Service"] = {
       get: <A>(key: Keys.Key<A>): A => (values.has(key.name) ? (values.get(key.name) as A) : key.fallback),
-      isSet: (key) => values.has(key.name)
+      isSet: (key) => values.has(key.name),
+      origin: (key) => (values.has(key.name) ? originOf(key, environment) : "default")
     }
     // Contradictions are looked for with defaults in the place of bad values, so that all problems come at once.
     problems.push(...contradictions(settings, environment))
@@ -82,6 +98,11 @@ export const readSettings = (
 
 export const layer = (settings: Keys.Settings["Service"]): Layer.Layer<Keys.Settings> =>
   Layer.succeed(Keys.Settings, settings)
+
+const originOf = (key: Keys.AnyKey, environment: Environment): string => {
+  const file = key.secret ? environment[`${key.name}_FILE`]?.trim() : undefined
+  return file === undefined || file === "" ? "environment" : `file ${file}`
+}
 
 const shown = (key: Keys.AnyKey, raw: string): string =>
   key.secret ? "its value (not shown)" : JSON.stringify(raw.slice(0, 200))
@@ -101,9 +122,9 @@ const rawValue = (
       `${key.name}_FILE: cannot read ${JSON.stringify(file)}: ${(cause as NodeJS.ErrnoException).code ?? "unknown error"}`
   }).pipe(
     Result.flatMap((found) =>
-      found === "" || found.length > secretUnitsMax
+      found === "" || found.length > (key.fileUnitsMax ?? secretUnitsMax)
         ? Result.fail(
-            `${key.name}_FILE: ${JSON.stringify(file)} is ${found === "" ? "empty" : "too long to be a secret"}`
+            `${key.name}_FILE: ${JSON.stringify(file)} is ${found === "" ? "empty" : key.fileUnitsMax === undefined ? "too long to be a secret" : "too long"}`
           )
         : Result.succeed(found)
     )
@@ -115,8 +136,23 @@ const contradictions = (settings: Keys.Settings["Service"], environment: Environ
   ...(mentions(environment, collectors.Orchestrator.keys.url) ? [] : collectors.Orchestrator.contradictions(settings)),
   ...(mentions(environment, Telegram.keys.token) && mentions(environment, Telegram.keys.chat)
     ? []
-    : Telegram.contradictions(settings))
+    : Telegram.contradictions(settings)),
+  // A bad value was reported: what would follow from its absence is no news.
+  ...([sinks.Webhook.keys.url, sinks.FallbackWebhook.keys.url].some(
+    (key) => mentions(environment, key) && !settings.isSet(key)
+  )
+    ? []
+    : sinks.FallbackWebhook.contradictions(settings)),
+  ...([Telegram.keys.token, Phone.keys.users].some((key) => mentions(environment, key) && !settings.isSet(key))
+    ? []
+    : Phone.contradictions(settings))
 ]
+
+/** Whether anything is to go out to people, and so by a proxy. */
+const tellsPeople = (environment: Environment): boolean =>
+  [...Object.values(sinks).flatMap((module) => Object.values(module.entry.keys)), Heartbeat.keys.url].some((key) =>
+    mentions(environment, key)
+  )
 
 const mentions = (environment: Environment, key: Keys.AnyKey): boolean =>
   [key.name, `${key.name}_FILE`].some((name) => (environment[name] ?? "").trim() !== "")

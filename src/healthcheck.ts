@@ -1,4 +1,7 @@
-/** `watchdog healthcheck`: asks the running watchdog's `/healthz`. Plain Node, because it runs every half minute. */
+/**
+ * `watchdog healthcheck`: asks the running watchdog's `/livez`, which judges its own loops and no sink: a red Telegram must not
+ * get the messenger restarted. Plain Node, because it runs every half minute.
+ */
 import * as http from "node:http"
 import { defaultListen, localAddress, parseListen } from "./status/Listen.ts"
 
@@ -7,7 +10,7 @@ const timeoutMs = 3_000
 
 const ask = (host: string, port: number): Promise<{ readonly status: number; readonly body: string }> =>
   new Promise((resolve, reject) => {
-    const request = http.get({ host, port, path: "/healthz", timeout: timeoutMs }, (response) => {
+    const request = http.get({ host, port, path: "/livez", timeout: timeoutMs }, (response) => {
       let body = ""
       response
         .setEncoding("utf8")

@@ -1,26 +1,43 @@
 /** The process around the watchdog: its streams, environment, signals and exit codes. An entry file. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer, Schema } from "effect"
-import { type World, run as runApp } from "./App.ts"
+import packageJson from "../package.json" with { type: "json" }
+import { type World, layerBoard, run as runApp } from "./App.ts"
 import * as Departure from "./base/Departure.ts"
 import { Http } from "./base/Http.ts"
 import { Loops } from "./base/Loops.ts"
 import { Output } from "./base/Output.ts"
+import { clip, coloured, plain } from "./base/Paint.ts"
 import { Uncancellable, uncancellable } from "./base/Uncancellable.ts"
 import { layer as layerSettings, readSettings } from "./Settings.ts"
 import { Journal, layerLogger } from "./status/Journal.ts"
-import { StatusBoard } from "./status/StatusBoard.ts"
 
 /** Ends the process with a code and nothing more to say. */
 export class Leave extends Schema.TaggedError<Leave>()("Leave", { code: Schema.Int }) {}
 
 /** Misconfigured: said before anything is started. */
-const exitMisconfigured = 2
+export const exitMisconfigured = 2
 /** Flush (5 s), server (1 s) and our own margin; below Docker's 10 s until SIGKILL. */
 const leaveWithinMs = 7_500
 
 export const write = (stream: NodeJS.WriteStream, line: string): Effect.Effect<void> =>
   Effect.sync(() => void stream.write(`${line}\n`))
+
+/** The line now standing on the terminal that the next one is written over. */
+let standing = ""
+
+const passing = (line: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (!process.stderr.isTTY || line === standing) return
+    standing = line
+    process.stderr.write(`\r\u001B[K${clip(line, (process.stderr.columns ?? 80) - 1)}`)
+  })
+
+/** `hasColors` knows NO_COLOR and FORCE_COLOR. A pipe gets plain text that nobody has cut. */
+const terminalLook = (): Output["Service"]["look"] =>
+  process.stdout.isTTY
+    ? { paint: process.stdout.hasColors() ? coloured : plain, width: process.stdout.columns }
+    : { paint: plain }
 
 const layerOutput: Layer.Layer<Output> = Layer.sync(Output, () => {
   // A reader that has gone away (a closed pipe) must not end the watchdog.
@@ -28,7 +45,9 @@ const layerOutput: Layer.Layer<Output> = Layer.sync(Output, () => {
   return {
     out: (line) => write(process.stdout, line),
     err: (line) => write(process.stderr, line),
-    terminal: process.stderr.isTTY
+    passing: (line) => passing(line),
+    terminal: process.stderr.isTTY,
+    look: terminalLook()
   }
 })
 
@@ -46,14 +65,10 @@ export const settings = readSettings(process.env).pipe(
   )
 )
 
-const layerWorld: Layer.Layer<World, Leave> = Layer.mergeAll(
-  Journal.layer(crypto.randomUUID()),
-  layerLogger,
-  Loops.layer,
-  StatusBoard.layerNone,
-  Departure.layer,
-  Http.layer
-).pipe(
+const layerWorld: Layer.Layer<World, Leave> = layerBoard(packageJson.version).pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(Journal.layer(crypto.randomUUID()), layerLogger, Loops.layer, Departure.layer, Http.layer)
+  ),
   Layer.provideMerge(layerOutput),
   Layer.provideMerge(Layer.unwrap(Effect.map(settings, layerSettings))),
   Layer.provideMerge(Layer.succeed(uncancellable, calls))

@@ -4,7 +4,9 @@ import { Duration, Effect, Redacted, Result, Schema } from "effect"
 import type { AnyKey, Settings } from "../src/base/Keys.ts"
 import { type Environment, type ReadFile, allKeys, editDistance, readSettings } from "../src/Settings.ts"
 import * as Cadence from "../src/collector/Cadence.ts"
-import { Disk, Orchestrator } from "../src/collector/index.ts"
+import { Dependencies, Disk, Orchestrator } from "../src/collector/index.ts"
+import { proxyOf } from "../src/base/Proxy.ts"
+import { Alertmanager } from "../src/sink/index.ts"
 import * as Telegram from "../src/sink/Telegram.ts"
 
 const noFile: ReadFile = (path) => {
@@ -69,7 +71,21 @@ const examples: Readonly<Record<string, readonly [bad: string, good: string]>> =
   WATCHDOG_TELEGRAM_CHAT_ID: ["my chat", "-1001234567890"],
   WATCHDOG_TELEGRAM_THREAD_ID: ["0", "7"],
   WATCHDOG_TELEGRAM_API_URL: ["ftp://e.org", "http://127.0.0.1:8081"],
+  WATCHDOG_ALERTMANAGER_URLS: ["am1:9093", "https://u:p@am1:9093/alerts, http://am2:9093"],
+  WATCHDOG_WEBHOOK_URL: ["ftp://e.org/hook", "https://e.org/hook"],
+  WATCHDOG_WEBHOOK_SECRET: ["short", "correct-horse-battery"],
+  WATCHDOG_FALLBACK_WEBHOOK_URL: ["e.org", "https://elsewhere.org/hook"],
+  WATCHDOG_FALLBACK_AFTER: ["1ms", "10m"],
+  WATCHDOG_TELEGRAM_COMMANDS: ["perhaps", "true"],
+  WATCHDOG_TELEGRAM_USER_IDS: ["@ann", "123456789,987654321"],
+  WATCHDOG_MAINTENANCE: ["0 25 * * * 2h", "0 3 * * 0 2h; 30 1 1 * * 15m"],
+  WATCHDOG_HEARTBEAT_URL: ["hc-ping.com/uuid", "https://hc-ping.com/uuid"],
+  WATCHDOG_HEARTBEAT_INTERVAL: ["30s", "5m"],
+  WATCHDOG_NOTIFY_START: ["perhaps", "true"],
+  WATCHDOG_STATE_FILE: ["state.json", "/var/lib/watchdog/state.json"],
   WATCHDOG_HTTP_LISTEN: ["everywhere", "0.0.0.0:9470"],
+  WATCHDOG_HTTP_HOSTS: ["watchdog:9469", "watchdog,[fd00::1]"],
+  WATCHDOG_HTTP_TOKEN: ["too short", "correct-horse-battery"],
   WATCHDOG_LOG_LEVEL: ["loud", "DEBUG"],
   WATCHDOG_LOG_FORMAT: ["xml", "pretty"]
 }
@@ -108,9 +124,12 @@ describe("every key", () => {
     Effect.gen(function* () {
       const value = exampleOf(key)[1]
       const pair = { [Telegram.keys.token.name]: token, [Telegram.keys.chat.name]: "1" }
+      const hooks = { WATCHDOG_WEBHOOK_URL: "https://a.org/", WATCHDOG_FALLBACK_WEBHOOK_URL: "https://b.org/" }
       const page = { [Orchestrator.keys.url.name]: "http://127.0.0.1/metrics" }
 
-      const settings = yield* read({ ...pair, ...page, [name]: value })
+      const users = { WATCHDOG_TELEGRAM_USER_IDS: "11" }
+
+      const settings = yield* read({ ...pair, ...hooks, ...page, ...users, [name]: value })
 
       assert.isTrue(settings.isSet(key))
       assert.notDeepEqual(settings.get(key as never), key.fallback)
@@ -213,6 +232,12 @@ describe("secrets", () => {
     ["a file that cannot be read", { [`${name}_FILE`]: "/nope" }, noFile, /_FILE: cannot read "\/nope": ENOENT$/],
     ["an empty file", { [`${name}_FILE`]: "/f" }, () => "\n", /_FILE: "\/f" is empty$/],
     ["a huge file", { [`${name}_FILE`]: "/f" }, () => "x".repeat(5_000), /_FILE: "\/f" is too long to be a secret$/],
+    [
+      "a list that is longer than any list",
+      { WATCHDOG_ALERTMANAGER_URLS_FILE: "/f", [name]: token },
+      () => "http://am:9093 ".repeat(5_000),
+      /^WATCHDOG_ALERTMANAGER_URLS_FILE: "\/f" is too long$/
+    ],
     ["both", { [name]: token, [`${name}_FILE`]: "/f" }, () => token, /are both set: set one$/],
     ["a bad value in a file", { [`${name}_FILE`]: "/f" }, () => "hunter2", /its value \(not shown\) is not a bot token/]
   ]
@@ -224,6 +249,56 @@ describe("secrets", () => {
       assert.strictEqual(found.length, 1, found.join("\n"))
       assert.match(found[0] ?? "", wanted)
       assert.notMatch(found.join(), /hunter2|secret-half/)
+    })
+  )
+})
+
+describe("a list", () => {
+  it.effect("may be longer than a secret in its file", () =>
+    Effect.gen(function* () {
+      const urls = Array.from({ length: 1_000 }, (_, at) => `http://am${at}:9093`)
+      const settings = yield* read(
+        { WATCHDOG_ALERTMANAGER_URLS_FILE: "/f", WATCHDOG_DEPENDENCIES_FILE: "/g" },
+        (path) => (path === "/f" ? urls : urls.map((url, at) => `d${at}=${url}`)).join("\n")
+      )
+
+      const found = settings.get(Alertmanager.keys.urls)
+      assert.deepStrictEqual(found === undefined ? [] : Redacted.value(found), urls)
+      assert.strictEqual(settings.get(Dependencies.keys.targets).length, 1_000)
+    })
+  )
+
+  it("is shown without its passwords, and quoted in no complaint", () => {
+    const { keys } = Alertmanager
+    const urls = Result.getOrThrow(keys.urls.parse("https://me:hunter2@am1/x http://am2:9093,http://am2:9093"))
+
+    assert.strictEqual(keys.urls.show(urls), "https://am1/x (redacted),http://am2:9093")
+  })
+})
+
+describe("the proxy environment", () => {
+  const sink = { WATCHDOG_WEBHOOK_URL: "https://hooks.e.org/x" }
+
+  it.effect("is read where something goes out to people", () =>
+    Effect.gen(function* () {
+      const settings = yield* read({ ...sink, https_proxy: "proxy:3128", NO_PROXY: "e.org" })
+
+      const proxy = proxyOf(settings)
+      assert.deepStrictEqual(
+        [proxy?.no, proxy?.http, proxy?.https === undefined ? "" : Redacted.value(proxy.https)],
+        ["e.org", undefined, "http://proxy:3128"]
+      )
+    })
+  )
+
+  it.effect("is a problem where it is bad, without its value, and only where it would be used", () =>
+    Effect.gen(function* () {
+      const bad = { https_proxy: "socks5://me:hunter2@proxy:1080" }
+
+      assert.deepStrictEqual(yield* problems({ ...sink, ...bad }), [
+        "https_proxy: its value (not shown) is not the address of an http:// or https:// proxy"
+      ])
+      assert.deepStrictEqual(yield* problems(bad), [])
     })
   )
 })
@@ -243,6 +318,11 @@ describe("contradictions", () => {
     [
       { WATCHDOG_RULES: "a: x > 1", WATCHDOG_ORCH_METRICS_URL: "nowhere" },
       /^WATCHDOG_ORCH_METRICS_URL: "nowhere" is not/
+    ],
+    [{ WATCHDOG_FALLBACK_AFTER: "1m" }, /^WATCHDOG_FALLBACK_AFTER has no use without WATCHDOG_FALLBACK_WEBHOOK_URL$/],
+    [
+      { WATCHDOG_FALLBACK_AFTER: "1m", WATCHDOG_FALLBACK_WEBHOOK_URL: "x" },
+      /^WATCHDOG_FALLBACK_WEBHOOK_URL: its value/
     ],
     [{ WATCHDOG_TELEGRAM_CHAT_ID: "1" }, /must be set with/],
     [{ WATCHDOG_TELEGRAM_BOT_TOKEN: token }, /must be set with/]

@@ -171,20 +171,24 @@ describe("the command", () => {
     const ran = await start(["check"], quietEnv).ended
 
     assert.strictEqual(ran.code, 2)
-    assert.match(ran.out, /source:containers\s+BLIND\s+the engine at unix:\/\/\/no\/such\/docker\.sock: no such socket/)
+    assert.match(
+      ran.out,
+      /\? BLIND\s+source:containers\s+the engine at unix:\/\/\/no\/such\/docker\.sock: no such socket/
+    )
   })
 
   it("config shows every value with where it came from, and no secret", async () => {
     const ran = await start(["config"], {
       ...quietEnv,
       WATCHDOG_TELEGRAM_BOT_TOKEN: "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAsecret",
-      WATCHDOG_TELEGRAM_CHAT_ID: "42"
+      WATCHDOG_TELEGRAM_CHAT_ID: "42",
+      WATCHDOG_ORCH_METRICS_URL: "http://orchestrator:9000/metrics"
     }).ended
 
     assert.strictEqual(ran.code, 0, ran.err)
-    assert.match(ran.out, /WATCHDOG_TELEGRAM_BOT_TOKEN\s+set \(redacted\)\s+environment/)
-    assert.match(ran.out, /WATCHDOG_INTERVAL\s+10s\s+default/)
-    assert.match(ran.out, /orchestrator\s+every 10 s\s+K = 3\s+at most 35 s/)
+    assert.match(ran.out, /WATCHDOG_TELEGRAM_BOT_TOKEN\s+environment\s+set \(redacted\)/)
+    assert.match(ran.out, /WATCHDOG_INTERVAL\s+default\s+10s/)
+    assert.match(ran.out, /orch_down\s+every 10 s\s+3 looks in a row\s+at most 35 s/)
     assert.notInclude(ran.out + ran.err, "secret\n")
     assert.notInclude(ran.out + ran.err, "AAAAAA")
   })

@@ -4,13 +4,23 @@
  * The platform's client layers are memoised by reference: with Docker, orchestrator and Telegram in one graph all would use
  * whichever agent was built first, and the bot token would go into docker.sock. So clients are made here, never as layers.
  * Connections are not kept alive: a look must prove that the other side still accepts one.
+ *
+ * A proxy is used where the caller names one, by Node's own support for it. The name of a host behind it is the proxy's to
+ * resolve, and its own name the system's: the memory of `Lookup.ts` is for direct connections only.
  */
+import * as http from "node:http"
+import * as https from "node:https"
+import type { LookupFunction } from "node:net"
+import type { Duplex } from "node:stream"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { ByteSize, Context, Effect, Layer, type Scope } from "effect"
+import { ByteSize, Context, Effect, Layer, Redacted, type Scope } from "effect"
 import { HttpClient, HttpClientError, HttpIncomingMessage } from "effect/http"
 import { makeLookup } from "./Lookup.ts"
+import { goesByProxy, type Proxy } from "./Proxy.ts"
 
-export type Route = { readonly _tag: "Tcp" } | { readonly _tag: "Unix"; readonly path: string }
+export type Route =
+  | { readonly _tag: "Tcp"; readonly proxy?: Proxy | undefined }
+  | { readonly _tag: "Unix"; readonly path: string }
 
 export class Http extends Context.Service<
   Http,
@@ -25,11 +35,13 @@ export class Http extends Context.Service<
       const lookup = yield* makeLookup()
       return Http.of({
         client: (route) => {
-          const options = route._tag === "Unix" ? { socketPath: route.path } : { lookup }
-          const agent = NodeHttpClient.makeAgent({ ...options, keepAlive: false })
-          return Effect.flatMap(agent, (made) =>
-            Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, made)
-          ).pipe(Effect.map(quiet))
+          if (route._tag === "Unix") return Effect.map(direct({ socketPath: route.path }), quiet)
+          const { proxy } = route
+          if (proxy === undefined) return Effect.map(direct({ lookup }), quiet)
+          const through = byProxy(proxy)
+          return Effect.map(direct({ lookup }), (past) =>
+            quiet(HttpClient.make((request, url) => (goesByProxy(proxy, url) ? through : past).execute(request)))
+          )
         }
       })
     })
@@ -38,6 +50,49 @@ export class Http extends Context.Service<
   /** Every client, whatever its route, is the one given. */
   static readonly layerTest = (client: (route: Route) => HttpClient.HttpClient): Layer.Layer<Http> =>
     Layer.succeed(Http, { client: (route) => Effect.succeed(client(route)) })
+}
+
+const clientWith = (agent: NodeHttpClient.HttpAgent["Service"]): Effect.Effect<HttpClient.HttpClient> =>
+  Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, agent)
+
+const direct = (
+  options: { readonly socketPath: string } | { readonly lookup: LookupFunction }
+): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> =>
+  Effect.flatMap(NodeHttpClient.makeAgent({ ...options, keepAlive: false }), clientWith)
+
+const byProxy = (proxy: Proxy): HttpClient.HttpClient => {
+  const value = (one: Redacted.Redacted | undefined) => (one === undefined ? undefined : Redacted.value(one))
+  // What goes directly was decided before: Node's own reading of NO_PROXY knows no networks and no names below a name.
+  const options = { keepAlive: false, proxyEnv: { http_proxy: value(proxy.http), https_proxy: value(proxy.https) } }
+  return HttpClient.make((request) =>
+    Effect.suspend(() => {
+      // An agent for each request, so that its connection can be found and cut; nothing is kept alive anyway.
+      const agents = { http: new http.Agent(options), https: new TunnelAgent(options) }
+      return Effect.flatMap(clientWith(agents), (client) => client.execute(request)).pipe(
+        Effect.onError(() => Effect.sync(() => agents.https.cut()))
+      )
+    })
+  )
+}
+
+/**
+ * Node does not end a tunnel that is still being made when its request is given up: the connection to the proxy stays, and
+ * what becomes of it later is an error event that nobody hears, which ends the process.
+ */
+class TunnelAgent extends https.Agent {
+  #socket: Duplex | null | undefined
+
+  override createConnection(
+    options: https.RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void
+  ): Duplex | null | undefined {
+    this.#socket = super.createConnection(options, callback)
+    return this.#socket
+  }
+
+  cut(): void {
+    this.#socket?.destroy()
+  }
 }
 
 /** No tracing headers towards systems we only watch. */
@@ -65,7 +120,46 @@ const words: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate cannot be verified",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name"
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is signed by an authority that is not trusted",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is signed by an authority that is not trusted",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
+  ERR_PROXY_TUNNEL: "the proxy does not let it through"
+}
+
+/** Failures from before a request was written. */
+const before = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENODATA",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EACCES",
+  "ENOENT",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "ERR_PROXY_TUNNEL"
+])
+
+/** True where the other side has certainly not seen the request; after any other failure it may have. */
+export const neverSent = (error: unknown): boolean => {
+  const code = errorCode(error) ?? ""
+  return before.has(code) || /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_)/.test(code)
+}
+
+/** A wait that is longer than this is a mistake of the other side: nobody may silence us for good. */
+const retryAfterMaxMs = 86_400_000
+
+/** What a `Retry-After` header asks for, in milliseconds: seconds, or an HTTP date; null where it says neither. */
+export const retryAfterMs = (header: string | undefined, wallMs: number): number | null => {
+  const text = header?.trim() ?? ""
+  const isNumber = /^\d+(\.\d+)?$/.test(text)
+  // Every HTTP date begins with its weekday; without this "-5" would be a date too.
+  if (!isNumber && !/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return null
+  const ms = isNumber ? Number(text) * 1_000 : Date.parse(text) - wallMs
+  return Number.isFinite(ms) ? Math.min(retryAfterMaxMs, Math.max(0, ms)) : null
 }
 
 /** The errno of a failed request, wherever in the chain of causes it hides. */

@@ -15,6 +15,8 @@ export interface Key<A> {
   readonly fallbackText: string
   /** Its value is never shown, and `<name>_FILE` may name a file that holds it. */
   readonly secret: boolean
+  /** The most that a file may hold; absent: what a password or a token has. */
+  readonly fileUnitsMax?: number
   /** Result: the value, or what would have been right (without the value itself). */
   readonly parse: (raw: string) => Result.Result<A, string>
   readonly show: (value: A) => string
@@ -195,6 +197,40 @@ const showUrl = (raw: string): string => {
     : `${url.protocol}//${url.host}${url.pathname} (redacted)`
 }
 
+/** The most that a file of a list may hold: thousands of addresses. */
+export const listFileUnitsMax = 65_536
+
+/** A URL that is a secret as a whole: whoever knows it may use it. */
+export const secretUrl = (name: string, declared: Declared<undefined>): Key<Redacted.Redacted | undefined> => ({
+  ...key<Redacted.Redacted | undefined>(
+    name,
+    { fallbackText: "unset", ...declared },
+    (raw) => (httpUrl(raw) ? Result.succeed(Redacted.make(raw)) : Result.fail("an http:// or https:// URL")),
+    (value) => (value === undefined ? "unset" : "set (redacted)")
+  ),
+  secret: true
+})
+
+/** URLs, separated by commas or white space, each of which may hold a password. */
+export const secretUrls = (
+  name: string,
+  declared: Declared<Redacted.Redacted<ReadonlyArray<string>> | undefined>
+): Key<Redacted.Redacted<ReadonlyArray<string>> | undefined> => ({
+  ...key<Redacted.Redacted<ReadonlyArray<string>> | undefined>(
+    name,
+    { fallbackText: "unset", ...declared },
+    (raw) => {
+      const urls = raw.split(/[\s,]+/).filter((url) => url !== "")
+      return urls.length > 0 && urls.every(httpUrl)
+        ? Result.succeed(Redacted.make([...new Set(urls)]))
+        : Result.fail("a list of http:// or https:// URLs, separated by commas or white space")
+    },
+    (value) => (value === undefined ? "unset" : Redacted.value(value).map(showUrl).join(","))
+  ),
+  secret: true,
+  fileUnitsMax: listFileUnitsMax
+})
+
 export const urlOptional = (name: string, declared: Declared<undefined>): Key<string | undefined> =>
   key<string | undefined>(
     name,
@@ -243,6 +279,8 @@ export class Settings extends Context.Service<
     readonly get: <A>(key: Key<A>) => A
     /** True if the operator set it, false where the default holds. */
     readonly isSet: (key: AnyKey) => boolean
+    /** Where its value comes from, in words: `default`, `environment`, or the file that holds it. */
+    readonly origin: (key: AnyKey) => string
   }
 >()("watchdog/base/Settings") {
   /** Defaults, but for what is given as environment text. A bad value is a defect: tests only. */
@@ -252,7 +290,8 @@ export class Settings extends Context.Service<
         const raw = given[key.name]
         return raw === undefined ? key.fallback : Result.getOrThrow(key.parse(raw))
       },
-      isSet: (key) => given[key.name] !== undefined
+      isSet: (key) => given[key.name] !== undefined,
+      origin: (key) => (given[key.name] === undefined ? "default" : "environment")
     })
 }
 
@@ -263,6 +302,7 @@ export interface AnyKey {
   readonly fallback: unknown
   readonly fallbackText: string
   readonly secret: boolean
+  readonly fileUnitsMax?: number
   readonly parse: (raw: string) => Result.Result<unknown, string>
   readonly show: (value: never) => string
 }

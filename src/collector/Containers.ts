@@ -27,11 +27,11 @@ import {
   isSuspect,
   learn,
   lookAt,
-  missingRequired,
   newest,
   remember,
   silence
 } from "./docker/Memory.ts"
+import { missingRequired } from "./docker/Missing.ts"
 import { ownContainerId } from "./docker/OwnContainer.ts"
 import { makeReactions } from "./docker/Reactions.ts"
 import { parsePatterns, showPatterns } from "./docker/Selection.ts"

@@ -34,7 +34,8 @@ export const keys = {
       show: showTargets
     }),
     // A URL may hold a password: a bad value must not be quoted.
-    secret: true
+    secret: true,
+    fileUnitsMax: Keys.listFileUnitsMax
   },
   certDays: Keys.count("WATCHDOG_CERT_DAYS", {
     about: "days before a certificate ends that alert, or a quarter of its lifetime if that is less",

@@ -10,9 +10,10 @@ import { monotonicMs, onGrid } from "../base/Monotonic.ts"
 import { defaultIntensity, supervise } from "../base/Supervise.ts"
 import type { Missed, Seen, SignalSpec } from "../decision/index.ts"
 import { Monitors } from "../monitor/Monitors.ts"
-import { Journal } from "../status/Journal.ts"
+import type { Journal } from "../status/Journal.ts"
 import { StatusBoard } from "../status/StatusBoard.ts"
 import type { Collector, Emit, Report, SignalLook, Tick } from "./Collector.ts"
+import { type Recorder, makeRecorder, recordable } from "./Recorder.ts"
 
 /** A signal missing from this many complete reports is retired. */
 const reportsUntilRetired = 3
@@ -23,13 +24,12 @@ const offsetMaxMs = 1_000
 interface Known {
   readonly spec: SignalSpec
   readonly missing: number
-  /** The last look as the journal has it, to tell a change. */
-  readonly look: string
 }
 
 interface Polling {
   readonly collector: Collector
   readonly known: Map<string, Known>
+  readonly recorder: Recorder
   reported: boolean
   oddities: string
   /** The current tick. It outlives a restart of the loop, or a new loop's first ticks would look old to the monitors. */
@@ -53,8 +53,10 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Desk | Lo
     const loops = yield* Loops
     const name = `collector ${collector.name}`
     const inherited = (yield* Monitors).inherited(collector.name)
-    const known = new Map(inherited.map((spec): [string, Known] => [spec.signal, { spec, missing: 0, look: "" }]))
-    const polling: Polling = { collector, known, reported: false, oddities: "", number: 0 }
+    const known = new Map(inherited.map((spec): [string, Known] => [spec.signal, { spec, missing: 0 }]))
+    const recorder = makeRecorder(collector)
+    const polling: Polling = { collector, known, recorder, reported: false, oddities: "", number: 0 }
+    yield* Effect.forEach(inherited, recorder.inherited, { discard: true })
     yield* loops.register(name, staleAfterMs(collector))
     yield* Effect.sleep(Duration.millis(Math.min(offsetMaxMs, collector.intervalMs / 4) * (yield* Random.next)))
     const ticks = onGrid(Duration.millis(collector.intervalMs), () =>
@@ -64,10 +66,13 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Desk | Lo
       )
     )
     const onCrash = (said: string, failing: boolean) =>
-      failing
-        ? Effect.flatMap(monotonicMs, (asOfMs) => crashed(polling, { number: ++polling.number, asOfMs }, said))
-        : Effect.void
-    const polls = supervise(name, ticks, defaultIntensity, onCrash)
+      Effect.andThen(
+        recorder.broke(polling.number),
+        failing
+          ? Effect.flatMap(lookMs, (asOfMs) => crashed(polling, { number: ++polling.number, asOfMs }, said))
+          : Effect.void
+      )
+    const polls = Effect.ensuring(supervise(name, ticks, defaultIntensity, onCrash), recorder.left)
     const { events } = collector
     if (events === undefined) return yield* polls
     const hearing = Effect.gen(function* () {
@@ -78,6 +83,9 @@ export const poll = (collector: Collector): Effect.Effect<void, never, Desk | Lo
     const hears = supervise(`${name} events`, hearing)
     yield* Effect.all([polls, hears], { concurrency: "unbounded", discard: true })
   })
+
+/** When a look begins. */
+const lookMs = Effect.map(monotonicMs, recordable)
 
 /** Looks that an event has caused. They belong to the tick they fall in; before the first there is none to belong to. */
 const extra = (polling: Polling, looks: ReadonlyArray<SignalLook>, asOfMs: number): Effect.Effect<void, never, Desk> =>
@@ -91,7 +99,7 @@ const extra = (polling: Polling, looks: ReadonlyArray<SignalLook>, asOfMs: numbe
 
 const tick = (polling: Polling, number: number): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
-    const asOfMs = yield* monotonicMs
+    const asOfMs = yield* lookMs
     const at: Tick = { number, asOfMs }
     const outcome = yield* attempt(polling.collector, at)
     const tookMs = (yield* monotonicMs) - asOfMs
@@ -105,6 +113,7 @@ const tick = (polling: Polling, number: number): Effect.Effect<void, never, Desk
       problem: isBlind ? outcome.reason : (outcome.report.unseen ?? null),
       signals: polling.known.size
     })
+    yield* polling.recorder.ticked(at, tookMs)
   })
 
 type Outcome =
@@ -158,7 +167,8 @@ const route = (polling: Polling, at: Tick, report: Report): Effect.Effect<void, 
       present.add(look.spec.signal)
       yield* observe(polling, look.spec, observation(look, at, first))
     }
-    if (report.complete) yield* retireMissing(polling, present)
+    yield* recordAbsent(polling, at, present)
+    if (report.complete) yield* retireMissing(polling, at, present)
   })
 
 const observation = ({ look }: SignalLook, at: Tick, first: boolean, scheduled = true): Seen | Missed =>
@@ -189,7 +199,11 @@ const blind = (polling: Polling, at: Tick, reason: string): Effect.Effect<void, 
 
 /** The loop itself keeps dying: that is blindness too, and each crash counts as a tick of it. */
 const crashed = (polling: Polling, at: Tick, said: string): Effect.Effect<void, never, Desk> =>
-  observe(polling, sourceSpec(polling.collector), sourceSeen(at, true, `its loop keeps crashing: ${said}`))
+  Effect.suspend(() => {
+    const spec = sourceSpec(polling.collector)
+    const input = sourceSeen(at, true, `its loop keeps crashing: ${said}`)
+    return Effect.andThen(polling.recorder.crashed(spec, input), hand(polling, spec, input))
+  })
 
 const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
   _tag: "Seen",
@@ -207,21 +221,22 @@ const sourceSeen = (at: Tick, active: boolean, summary: string): Seen => ({
 })
 
 const observe = (polling: Polling, spec: SignalSpec, input: Seen | Missed): Effect.Effect<void, never, Desk> =>
-  Effect.gen(function* () {
-    const look = lookText(input)
-    const before = polling.known.get(spec.signal)
-    polling.known.set(spec.signal, { spec, missing: 0, look })
-    if (before?.look !== look) yield* (yield* Journal).write("observation", { signal: spec.signal, ...input })
-    yield* (yield* Monitors).observe(spec, input, polling.collector.name)
+  Effect.andThen(polling.recorder.looked(spec, input), hand(polling, spec, input))
+
+const hand = (polling: Polling, spec: SignalSpec, input: Seen | Missed): Effect.Effect<void, never, Desk> =>
+  Effect.flatMap(Monitors, (monitors) => {
+    polling.known.set(spec.signal, { spec, missing: 0 })
+    return monitors.observe(spec, input, polling.collector.name)
   })
 
-/** What makes two looks different to the journal: the verdict and its words, not the tick or the value. */
-const lookText = (input: Seen | Missed): string =>
-  input._tag === "Seen"
-    ? `${input.active ? "active" : "clear"}${input.confirmed ? " confirmed" : ""} ${input.active ? input.evidence.summary : ""}`
-    : `${input.held ? "held" : "missed"} ${input.reason}`
+/** The journal must know of each tick in which a signal was not looked at, even where the report was not complete. */
+const recordAbsent = (polling: Polling, at: Tick, present: ReadonlySet<string>): Effect.Effect<void, never, Desk> => {
+  const source = sourceSpec(polling.collector).signal
+  const absent = [...polling.known.keys()].filter((signal) => signal !== source && !present.has(signal))
+  return Effect.forEach(absent, (signal) => polling.recorder.absent(signal, at.number), { discard: true })
+}
 
-const retireMissing = (polling: Polling, present: ReadonlySet<string>): Effect.Effect<void, never, Desk> =>
+const retireMissing = (polling: Polling, at: Tick, present: ReadonlySet<string>): Effect.Effect<void, never, Desk> =>
   Effect.gen(function* () {
     const source = sourceSpec(polling.collector).signal
     for (const [signal, known] of polling.known) {
@@ -231,7 +246,7 @@ const retireMissing = (polling: Polling, present: ReadonlySet<string>): Effect.E
         continue
       }
       polling.known.delete(signal)
-      yield* (yield* Journal).write("retired", { signal })
+      yield* polling.recorder.retired(signal, at.number)
       yield* (yield* Monitors).retire(signal, `missing from ${reportsUntilRetired} complete reports`)
     }
   })

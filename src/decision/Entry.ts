@@ -5,6 +5,7 @@
  */
 import type { Severity } from "./Alert.ts"
 import { type Evidence, noEvidence } from "./Observation.ts"
+import { drillSignal } from "./SignalSpec.ts"
 
 export type EntryKind =
   | "alert"
@@ -18,6 +19,8 @@ export type EntryKind =
   | "flapping"
   | "settled"
   | "drill"
+  /** Of no fault: the watchdog says something of itself. */
+  | "notice"
 
 export interface Entry {
   readonly kind: EntryKind
@@ -36,6 +39,10 @@ export interface Entry {
   readonly repeated: boolean
   /** The alert this ends may never have arrived. */
   readonly alertUncertain: boolean
+  /** `late`: all of it happened while the signal was muted. */
+  readonly muted: boolean
+  /** `reminder`: of flapping, not of a fault that holds. */
+  readonly flapping: boolean
   readonly evidence: Evidence
 }
 
@@ -66,6 +73,8 @@ export const blankEntry = (kind: EntryKind, signal: string, severity: Severity):
   foundAtStart: false,
   repeated: false,
   alertUncertain: false,
+  muted: false,
+  flapping: false,
   evidence: noEvidence
 })
 
@@ -91,6 +100,7 @@ export const durationText = (ms: number): string => {
 }
 
 export const iconOf = (entry: Entry): string => {
+  if (entry.signal === drillSignal) return "🧪"
   switch (entry.kind) {
     case "alert":
       return entry.severity === "critical" ? "🔴" : "🟠"
@@ -108,6 +118,8 @@ export const iconOf = (entry: Entry): string => {
       return "〰️"
     case "drill":
       return "🧪"
+    case "notice":
+      return "ℹ️"
   }
 }
 
@@ -125,44 +137,68 @@ export const rank = (entry: Entry): number =>
 
 const timesText = (times: number): string => (times > 1 ? ` (${times} times)` : "")
 
+/** Signals of things that can be down; a full disk or a rule is active instead. */
+const canBeDown = /^(orch_down$|(container|dependency|source|sink):)/
+
+const badWord = ({ signal }: Entry): string => (canBeDown.test(signal) ? "down" : "active")
+
+const because = (text: string, what: string): string => (what === "" ? text : `${text}: ${what}`)
+
 const headline = (entry: Entry): string => {
   const what = entry.evidence.summary
   switch (entry.kind) {
     case "alert":
       return what || "active"
     case "again":
-      return what === "" ? "failed again" : `failed again: ${what}`
+      return because("failed again", what)
     case "reminder":
-      return what === "" ? "still active" : `still: ${what}`
+      if (entry.flapping) return because(`still flapping, raised ${entry.times} times`, what)
+      return because(`still ${badWord(entry)}`, what)
     case "recovered":
-      return "recovered"
+      return entry.signal === drillSignal ? "is over: the end of an alert arrives too" : "recovered"
     case "late":
-      return `was down${timesText(entry.times)}, told late${what === "" ? "" : `: ${what}`}`
+      return because(
+        `was ${badWord(entry)}${timesText(entry.times)}${entry.muted ? " while muted" : ", told late"}`,
+        what
+      )
     case "gone":
       return "gone: no longer reported, not known to have recovered"
     case "flapping":
-      return `flapping, raised ${entry.times} times${what === "" ? "" : `: ${what}`}`
+      return because(`flapping, raised ${entry.times} times`, what)
     case "settled":
-      return entry.active ? `settled: stays down${what === "" ? "" : `: ${what}`}` : "settled: stays well"
+      return entry.active ? because(`settled: stays ${badWord(entry)}`, what) : "settled: stays well"
     case "drill":
       return what || "drill"
+    case "notice":
+      return what
   }
+}
+
+/** What a span of time was full of, as its line begins. */
+const spanWord = (entry: Entry): string => {
+  if (entry.kind === "settled") return "flapped"
+  return entry.kind === "gone" ? "was active" : badWord(entry)
 }
 
 const spanText = (entry: Entry, to: Rendering): string => {
   const from = to.timeText(entry.sinceMs)
   if (entry.kind === "again") {
     const wellFrom = entry.endedMs === null ? "?" : to.timeText(entry.endedMs)
-    return `well ${wellFrom}–${from}, down again since ${from} (${durationText(to.nowMs - entry.sinceMs)})`
+    return `well ${wellFrom}–${from}, ${badWord(entry)} again since ${from} (${durationText(to.nowMs - entry.sinceMs)})`
   }
   if (entry.endedMs !== null) {
-    return `${entry.kind === "gone" ? "was active" : "down"} ${from}–${to.timeText(entry.endedMs)} (${durationText(entry.endedMs - entry.sinceMs)})`
+    const until = to.timeText(entry.endedMs)
+    // Came and went more than once: it was not bad all the while.
+    if (entry.kind === "late" && entry.times > 1) return `between ${from} and ${until}`
+    return `${spanWord(entry)} ${from}–${until} (${durationText(entry.endedMs - entry.sinceMs)})`
   }
-  const since = `since ${from} (${durationText(to.nowMs - entry.sinceMs)})`
-  return entry.foundAtStart ? `found at start, ${since.replace("since", "seen since")}` : since
+  const age = `${from} (${durationText(to.nowMs - entry.sinceMs)})`
+  if (entry.kind === "settled") return `flapped since ${age}`
+  return entry.foundAtStart ? `found at start, seen since ${age}` : `since ${age}`
 }
 
 const notes = (entry: Entry): ReadonlyArray<string> => [
+  ...(entry.kind === "alert" && entry.times > 1 ? [`raised ${entry.times} times before this could be told`] : []),
   ...(entry.repeated ? ["possibly repeated: the first try got no answer"] : []),
   ...(entry.alertUncertain ? ["its alert may not have arrived"] : [])
 ]
@@ -176,5 +212,14 @@ export const wordEntry = (entry: Entry, to: Rendering): Worded => ({
   icon: iconOf(entry),
   id: entry.signal,
   text: headline(entry),
-  lines: [`${spanText(entry, to)} · ${to.host}`, ...notes(entry), ...(entry.active ? entry.evidence.details : [])]
+  lines: [
+    entry.kind === "notice" ? to.host : `${spanText(entry, to)} · ${to.host}`,
+    ...notes(entry),
+    ...(entry.active ? entry.evidence.details : [])
+  ]
 })
+
+/**
+ * The least an entry can say, for a channel that refuses everything else: icon, id, kind.
+ */
+export const minimalText = (entry: Entry): string => `${iconOf(entry)} ${entry.signal}: ${entry.kind}`

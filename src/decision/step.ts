@@ -278,16 +278,22 @@ const remind = (policy: Policy, state: Draft, now: number): Decision | undefined
   return say(state, "remind", now)
 }
 
+/** The first moment from which so much has passed. A rounded sum can lie a hair before it: a timer armed there would ring for nothing. */
+const due = (fromMs: number, waitMs: number): number => {
+  const atMs = fromMs + waitMs
+  return atMs - fromMs >= waitMs ? atMs : atMs + Math.abs(atMs) * 2 * Number.EPSILON
+}
+
 const deadline = (policy: Policy, state: SignalState): number | undefined => {
   if (state.pending) return state.nowMs
   let soonest = Number.POSITIVE_INFINITY
   if (state.unknownSinceMs === null) soonest = state.seenMs + staleIntervals * policy.intervalMs
   const flapping = state.flapping
   if (flapping !== null && flapping.settleFromMs !== null) {
-    soonest = Math.min(soonest, flapping.settleFromMs + flapping.settleLeftMs)
+    soonest = Math.min(soonest, due(flapping.settleFromMs, flapping.settleLeftMs))
   }
   if (state.kernel !== null && mayRemind(policy, state)) {
-    soonest = Math.min(soonest, state.kernel.toldMs + reminderWaitMs(policy, state))
+    soonest = Math.min(soonest, due(state.kernel.toldMs, reminderWaitMs(policy, state)))
   }
   return Number.isFinite(soonest) ? soonest : undefined
 }

@@ -49,7 +49,12 @@ export class Monitors extends Context.Service<
         let born = 0
 
         const tell = (alert: Alert): Effect.Effect<void> =>
-          Effect.asVoid(Effect.andThen(journal.write("decision", decisionFields(alert)), Queue.offer(alerts, alert)))
+          Effect.suspend(() => {
+            board.decided(alert.decision.kind)
+            return Effect.asVoid(
+              Effect.andThen(journal.write("decision", decisionFields(alert)), Queue.offer(alerts, alert))
+            )
+          })
 
         const begin = ({ spec, collector, state }: Watched): Effect.Effect<SignalActor> =>
           Effect.gen(function* () {

@@ -40,7 +40,7 @@ export interface Told {
   /** What to do with a decision. Never waits for a sink. */
   readonly alert: (alert: Alert) => Effect.Effect<void>
   /** The state after each step, for whoever looks. */
-  readonly stepped: (spec: SignalSpec, state: SignalState) => void
+  readonly stepped: (spec: SignalSpec, state: SignalState, input: Input) => void
 }
 
 /**
@@ -67,7 +67,7 @@ export const live = (actor: SignalActor, told: Told): Effect.Effect<void> =>
           ? stepped.deadlineMs
           : yield* goOn(actor, letter, told, stepped, nowMs)
         if (letter.input._tag === "Retired") return
-        told.stepped(letter.spec, Ref.getUnsafe(actor.state) ?? stepped.state)
+        told.stepped(letter.spec, Ref.getUnsafe(actor.state) ?? stepped.state, letter.input)
         if (timer.isEarlier(deadlineMs)) yield* timer.arm(deadlineMs)
       }
     })

@@ -1,437 +1,305 @@
 /**
- * The courier of one sink: a fiber with a mailbox, sole writer of the sink's outbox, at most one message under way.
+ * The courier of one sink: an actor that holds what the sink is owed and has at most one parcel under way.
  *
- * Idle, it sends at once. What comes within a second of that send's start, while it is under way or while the sink wants us to
- * wait, becomes one digest. A failed message is not retried as it was: the outbox is asked anew, so that nothing stale goes out.
+ * What it carries is pure (`Trade`): entries for a sink of messages, levels for a sink of levels. A failed parcel is not sent again
+ * as it was: the trade is asked anew, so that nothing stale goes out.
+ *
+ * Everything that reaches it (alerts, outcomes, checks, the wish to leave) is folded into its state at once and rings a bell: nobody
+ * ever waits for it, not even while its loop crashes, and nothing piles up. Each change of the state is one atomic update.
  */
-import { Cause, Deferred, Duration, Effect, Fiber, Queue, Random, Ref } from "effect"
+import { Deferred, Duration, Effect, Fiber, Queue, Random, Ref } from "effect"
 import { Loops } from "../base/Loops.ts"
 import { monotonicMs } from "../base/Monotonic.ts"
 import { supervise } from "../base/Supervise.ts"
-import { type Alert, type Entry, rank } from "../decision/index.ts"
-import { consoleText } from "../sink/Console.ts"
+import { type Alert, type Entry, rings } from "../decision/index.ts"
 import { summary } from "../sink/Message.ts"
-import { type Draft, type Receipt, type MessageSink, SinkError } from "../sink/Sink.ts"
+import type { Sink, SinkError } from "../sink/Sink.ts"
 import { Journal } from "../status/Journal.ts"
-import * as Outbox from "./Outbox.ts"
+import { StatusBoard } from "../status/StatusBoard.ts"
+import { attempt } from "./Attempt.ts"
+import * as Health from "./Health.ts"
+import { Mutes } from "./Mute.ts"
+import {
+  type Ears,
+  type IsMuted,
+  type Post,
+  type Runtime,
+  type State,
+  type Trade,
+  backoffMs,
+  isMutedNow,
+  mutedBy,
+  ring,
+  update
+} from "./Post.ts"
 import { Renderer } from "./Rendering.ts"
-
-/** Letters are taken in at once, whatever the sink does; this many may wait for a fiber's turn. */
-const mailboxCapacity = 256
-
-/** Back-off between tries: from a second, doubling, to a minute; a sink that refuses for good is probed every ten. */
-const firstBackoffMs = 1_000
-const backoffMaxMs = 60_000
-const probeEveryMs = 600_000
-/** A token revoked at noon is not to be found out at three at night; it also keeps the address fresh for a resolver that hangs. */
-const verifyEveryMs = 3_600_000
-const minuteMs = 60_000
-
-/** A sink bounds its own requests; this cut catches only our bugs: repairs of one message, each with its own timeout. */
-const sendCutMs = 60_000
-
-export interface SinkHealth {
-  readonly name: string
-  readonly destination: string
-  /** Not usable until a human does something. */
-  readonly red: boolean
-  readonly problem: string | null
-  readonly waiting: number
-  readonly sent: number
-  readonly failures: number
-  readonly lastSentMs: number | null
-}
-
-type Letter =
-  | { readonly _tag: "Alert"; readonly alert: Alert }
-  | { readonly _tag: "Sent"; readonly draft: Draft; readonly outcome: Outcome }
-  | { readonly _tag: "Verified"; readonly problem: SinkError | null }
-  | { readonly _tag: "Wake" }
-  | { readonly _tag: "Flush"; readonly untilMs: number; readonly done: Deferred.Deferred<void> }
-
-type Outcome =
-  | { readonly _tag: "Accepted"; readonly receipt: Receipt }
-  | { readonly _tag: "Failed"; readonly error: SinkError }
-
-type FoundBy = "verify" | "send"
-
-interface State {
-  readonly outbox: Outbox.Outbox
-  readonly sending: boolean
-  readonly health: SinkHealth
-  /** No message starts before this. */
-  readonly notBeforeMs: number
-  /** Starts of the messages of the last minute. */
-  readonly startsMs: ReadonlyArray<number>
-  readonly failuresInRow: number
-  /** What found the present problem. */
-  readonly foundBy: FoundBy
-  readonly flush: { readonly untilMs: number; readonly done: Deferred.Deferred<void> } | null
-}
+import { keepVerifying, settleVerified, show, standing, turnGreen, turnRed } from "./Standing.ts"
 
 export interface Courier {
   readonly name: string
-  readonly deliver: (alert: Alert) => Effect.Effect<void>
+  readonly destination: string
+  /** Takes them in at one stroke. Never waits. */
+  readonly deliver: (...alerts: ReadonlyArray<Alert>) => Effect.Effect<void>
+  /** Makes it look again: something it asks for (a mute) has changed. */
+  readonly wake: Effect.Effect<void>
   /** Sends what it still can until then, logs the rest, and ends. */
   readonly flush: (untilMs: number) => Effect.Effect<void>
-  readonly health: Effect.Effect<SinkHealth>
+  readonly health: Effect.Effect<Health.SinkHealth>
 }
 
-/** Told to the other sinks: this one has turned red, or works again. */
-export type OnHealth = (sink: MessageSink, problem: SinkError | null) => Effect.Effect<void>
-
-interface Post {
-  readonly sink: MessageSink
-  readonly mailbox: Queue.Queue<Letter>
-  readonly state: Ref.Ref<State>
-  readonly onHealth: OnHealth
-  /** Prints what was told; nothing where the sink itself is the console. */
-  readonly view: (text: string) => Effect.Effect<void>
-  wake: { readonly fiber: Fiber.Fiber<void>; readonly atMs: number } | null
+/** One whose load is open to those who know its trade. */
+export interface LoadedCourier<Load> extends Courier {
+  readonly load: Effect.Effect<Load>
+  readonly alter: (change: (load: Load) => Load) => Effect.Effect<void>
 }
-
-type Runtime = Journal | Renderer | Loops
 
 /**
  * Starts a sink's courier. It belongs to no scope: it must outlive what produces alerts, and ends with `flush`.
  */
-export const startCourier = (
-  sink: MessageSink,
-  onHealth: OnHealth,
-  view: (text: string) => Effect.Effect<void>
-): Effect.Effect<Courier, never, Runtime> =>
+export const startCourier = <Load, Parcel, Receipt>(
+  sink: Sink,
+  trade: Trade<Load, Parcel, Receipt>,
+  load: Load,
+  ears: Ears
+): Effect.Effect<LoadedCourier<Load>, never, Runtime> =>
   Effect.gen(function* () {
-    const health: SinkHealth = {
-      name: sink.name,
-      destination: sink.destination,
-      red: false,
-      problem: null,
-      waiting: 0,
-      sent: 0,
-      failures: 0,
-      lastSentMs: null
-    }
-    const idle: State = {
-      outbox: Outbox.emptyOutbox,
+    const idle: State<Load, Parcel, Receipt> = {
+      load,
+      condition: Health.newCondition(sink),
       sending: false,
-      health,
+      outcome: null,
+      verified: null,
       notBeforeMs: 0,
-      startsMs: [],
       failuresInRow: 0,
-      foundBy: "verify",
       flush: null
     }
-    const post: Post = {
+    const post: Post<Load, Parcel, Receipt> = {
       sink,
-      mailbox: yield* Queue.bounded<Letter>(mailboxCapacity),
+      trade,
+      // One ring is enough to look at everything.
+      bell: yield* Queue.sliding<void>(1),
       state: yield* Ref.make(idle),
-      onHealth,
-      view,
-      wake: null
+      ears,
+      wake: null,
+      shown: ""
     }
     const context = yield* Effect.context<Runtime>()
+    const mutes = yield* Mutes
     const loops = yield* Loops
     yield* loops.register(`sink ${sink.name}`, null)
     const loop = yield* Effect.forkDetach(supervise(`sink ${sink.name}`, work(post)))
     const verifying = yield* Effect.forkDetach(supervise(`sink ${sink.name} check`, keepVerifying(post)))
     return {
       name: sink.name,
-      deliver: (alert) => Effect.asVoid(Queue.offer(post.mailbox, { _tag: "Alert", alert })),
+      destination: sink.destination,
+      deliver: (...alerts) => deliver(post, mutes, alerts),
+      wake: ring(post),
+      load: Effect.map(Ref.get(post.state), (state) => state.load),
+      alter: (change) =>
+        Effect.andThen(
+          update(post, (state) => ({ ...state, load: change(state.load) })),
+          ring(post)
+        ),
       flush: (untilMs) =>
         Effect.gen(function* () {
           const done = yield* Deferred.make<void>()
           const leftMs = untilMs - (yield* monotonicMs)
-          const asked = Queue.offer(post.mailbox, { _tag: "Flush", untilMs, done })
-          yield* Effect.timeoutOption(Effect.andThen(asked, Deferred.await(done)), Duration.millis(Math.max(0, leftMs)))
+          yield* update(post, (state) => ({ ...state, load: trade.leave(state.load), flush: { untilMs, done } }))
+          yield* ring(post)
+          yield* Effect.timeoutOption(Deferred.await(done), Duration.millis(Math.max(0, leftMs)))
           yield* Fiber.interrupt(verifying)
           yield* Fiber.interrupt(loop)
           if (post.wake !== null) yield* Fiber.interrupt(post.wake.fiber)
           yield* logUnsent(post)
         }).pipe(Effect.provideContext(context)),
-      health: Effect.map(Ref.get(post.state), (state) => ({
-        ...state.health,
-        waiting: Outbox.allOwed(state.outbox).length
-      }))
+      health: standing(post).pipe(Effect.provideContext(context))
     }
   })
 
-/** Ends when a flush has nothing left to do. Begins with what an earlier life of the loop has left. */
-const work = (post: Post): Effect.Effect<void, never, Runtime> =>
+const deliver = <L, P, R>(
+  post: Post<L, P, R>,
+  mutes: Mutes["Service"],
+  alerts: ReadonlyArray<Alert>
+): Effect.Effect<void> =>
   Effect.gen(function* () {
-    if (yield* next(post)) return
-    while (true) {
-      const letter = yield* Queue.take(post.mailbox)
-      yield* read(post, letter)
-      if (yield* next(post)) return
-    }
+    const nowMs = yield* monotonicMs
+    const isMuted = mutedBy(yield* mutes.current)
+    yield* update(post, (state) => ({
+      ...state,
+      load: alerts.reduce((load, alert) => post.trade.accept(load, alert, isMuted(alert.signal), nowMs), state.load)
+    }))
+    yield* ring(post)
+    yield* post.ears.changed
   })
 
-const update = (post: Post, change: (state: State) => State): Effect.Effect<void> => Ref.update(post.state, change)
-
-const read = (post: Post, letter: Letter): Effect.Effect<void, never, Runtime> => {
-  switch (letter._tag) {
-    case "Alert":
-      return update(post, (state) => ({ ...state, outbox: Outbox.accept(state.outbox, letter.alert) }))
-    case "Sent":
-      return letter.outcome._tag === "Accepted"
-        ? accepted(post, letter.draft, letter.outcome.receipt)
-        : refused(post, letter.draft, letter.outcome.error)
-    case "Verified":
-      return letter.problem === null ? turnGreen(post, "verify") : turnRed(post, letter.problem, "verify")
-    case "Flush":
-      return update(post, (state) => ({ ...state, flush: letter }))
-    case "Wake":
-      return Effect.sync(() => void (post.wake = null))
-  }
-}
+/** Ends when a flush has nothing left to do. Looks at the whole state each time: an earlier life of the loop may have left some. */
+const work = <L, P, R>(post: Post<L, P, R>): Effect.Effect<void, never, Runtime> =>
+  Effect.gen(function* () {
+    while (true) {
+      yield* settleOutcome(post)
+      yield* settleVerified(post)
+      const over = yield* next(post)
+      yield* show(post)
+      if (over) return
+      yield* Queue.take(post.bell)
+    }
+  })
 
 /** Sends if there is something to send and it may be sent now; else sees to being woken. True: nothing is left to do, for good. */
-const next = (post: Post): Effect.Effect<boolean, never, Runtime> =>
+const next = <L, P, R>(post: Post<L, P, R>): Effect.Effect<boolean, never, Runtime> =>
   Effect.gen(function* () {
-    const state = yield* Ref.get(post.state)
-    if (state.sending) return false
-    const nowMs = yield* monotonicMs
-    const owed = Outbox.allOwed(state.outbox)
-    const startMs = owed.length === 0 ? Number.POSITIVE_INFINITY : earliestMs(post.sink, state, nowMs)
-    if (startMs <= nowMs) {
-      yield* begin(post, owed, nowMs)
-      return false
+    while (true) {
+      const state = yield* Ref.get(post.state)
+      if (state.sending) return false
+      const nowMs = yield* monotonicMs
+      const isMuted = yield* isMutedNow
+      const dueMs = post.trade.dueMs(state.load, isMuted, nowMs, state.flush !== null)
+      const startMs = Math.max(dueMs, state.notBeforeMs)
+      if (startMs > nowMs) {
+        if (state.flush !== null && startMs > state.flush.untilMs) {
+          yield* Deferred.succeed(state.flush.done, undefined)
+          return true
+        }
+        if (Number.isFinite(startMs)) yield* wakeAt(post, startMs, nowMs)
+        return false
+      }
+      if (yield* begin(post, state, isMuted)) return false
     }
-    if (state.flush !== null && startMs > state.flush.untilMs) {
-      yield* Deferred.succeed(state.flush.done, undefined)
-      return true
-    }
-    if (Number.isFinite(startMs)) yield* wakeAt(post, startMs, nowMs)
-    return false
   })
 
-/** When the next message may start: after the window, any wait that was asked for, and within so many a minute. */
-const earliestMs = (sink: MessageSink, state: State, nowMs: number): number => {
-  const recent = state.startsMs.filter((at) => nowMs - at < minuteMs)
-  const oldest = recent[recent.length - sink.pace.perMinute]
-  return Math.max(state.notBeforeMs, oldest === undefined ? 0 : oldest + minuteMs)
-}
+/** False: something came in meanwhile, so that what was packed is not the newest. */
+const begin = <L, P, R>(
+  post: Post<L, P, R>,
+  seen: State<L, P, R>,
+  isMuted: IsMuted
+): Effect.Effect<boolean, never, Runtime> =>
+  Effect.gen(function* () {
+    const rendering = yield* (yield* Renderer).now
+    const { load, parcel, complaint } = post.trade.pack(seen.load, isMuted, rendering)
+    const begun = yield* Ref.modify(post.state, (state) =>
+      state.load === seen.load && !state.sending
+        ? ([true, { ...state, load, sending: true }] as const)
+        : ([false, state] as const)
+    )
+    if (!begun) return false
+    const sending = Effect.gen(function* () {
+      const outcome = yield* attempt(post.sink.name, () => post.trade.send(parcel))
+      yield* update(post, (state) => ({ ...state, outcome: { parcel, outcome } }))
+      yield* ring(post)
+    })
+    yield* Effect.forkDetach(sending)
+    if (complaint !== null) {
+      yield* Effect.logError(`sink ${post.sink.name} broke`).pipe(Effect.annotateLogs({ cause: complaint }))
+    }
+    return true
+  })
 
 /** An alarm that rings early is left as it is: whoever is woken looks again. */
-const wakeAt = (post: Post, atMs: number, nowMs: number): Effect.Effect<void> =>
+const wakeAt = <L, P, R>(post: Post<L, P, R>, atMs: number, nowMs: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (post.wake !== null && post.wake.atMs <= atMs) return
     if (post.wake !== null) yield* Fiber.interrupt(post.wake.fiber)
-    const ring = Effect.andThen(
-      Effect.sleep(Duration.millis(Math.ceil(atMs - nowMs))),
-      Queue.offer(post.mailbox, { _tag: "Wake" })
-    )
-    post.wake = { fiber: yield* Effect.forkDetach(Effect.asVoid(ring)), atMs }
-  })
-
-const begin = (post: Post, owed: ReadonlyArray<Entry>, nowMs: number): Effect.Effect<void, never, Runtime> =>
-  Effect.gen(function* () {
-    const { outbox } = yield* Ref.get(post.state)
-    const rendering = yield* (yield* Renderer).now
-    // Worst first; what is equally bad by name, as a person would look for it.
-    const sorted = [...owed].sort((a, b) => rank(a) - rank(b) || (a.signal < b.signal ? -1 : 1))
-    const all: Draft = { entries: sorted, rendering, alsoActive: 0, replyTo: null }
-    const entries = sorted.slice(0, Math.max(1, yield* fit(post.sink, all)))
-    const draft: Draft = { ...all, entries, alsoActive: alsoActive(outbox, entries), replyTo: replyTo(outbox, entries) }
-    yield* update(post, (state) => ({
-      ...state,
-      outbox: Outbox.freeze(state.outbox, entries),
-      sending: true,
-      notBeforeMs: nowMs + post.sink.pace.windowMs,
-      startsMs: [...state.startsMs.filter((at) => nowMs - at < minuteMs), nowMs]
-    }))
-    const sending = Effect.flatMap(attempt(post.sink, draft), (outcome) =>
-      Queue.offer(post.mailbox, { _tag: "Sent", draft, outcome })
-    )
-    yield* Effect.forkDetach(sending)
-  })
-
-/** A sink that cannot count gets one entry at a time: a bug of one sink must neither stop its courier nor those of others. */
-const fit = (sink: MessageSink, draft: Draft): Effect.Effect<number> =>
-  Effect.sync(() => sink.fit(draft)).pipe(
-    Effect.catchCause((cause) =>
-      Effect.as(
-        Effect.logError(`sink ${sink.name} broke`).pipe(
-          Effect.annotateLogs({ cause: Cause.pretty(cause).slice(0, 2_000) })
-        ),
-        1
-      )
-    )
-  )
-
-/** Signals this reader believes to be in trouble, besides those of the message. */
-const alsoActive = (outbox: Outbox.Outbox, entries: ReadonlyArray<Entry>): number => {
-  const named = new Set(entries.map((entry) => entry.signal))
-  return Outbox.openSignals(outbox).filter((signal) => !named.has(signal)).length
-}
-
-/** A message replies only if all its entries share one target. */
-const replyTo = (outbox: Outbox.Outbox, entries: ReadonlyArray<Entry>): string | null => {
-  const targets = new Set(
-    entries.map((entry) => (entry.kind === "alert" ? null : Outbox.referenceOf(outbox, entry.signal)))
-  )
-  const [target = null] = targets
-  return targets.size === 1 ? target : null
-}
-
-/** The catch-all of the third level: a send ends accepted or failed, whatever the sink does. */
-const attempt = (sink: MessageSink, draft: Draft): Effect.Effect<Outcome> =>
-  Effect.suspend(() => sink.send(draft)).pipe(
-    Effect.map((receipt): Outcome => ({ _tag: "Accepted", receipt })),
-    Effect.timeoutOrElse({
-      duration: Duration.millis(sendCutMs),
-      orElse: () => Effect.fail(broken(`${sink.name} has not ended its send within ${sendCutMs / 1_000} s`, true))
-    }),
-    // An interruption seen here is the sink's own (ours does not come by): it too must end the send, or the sink falls silent.
-    Effect.catchCause((cause): Effect.Effect<Outcome> => {
-      const error = Cause.squash(cause)
-      if (error instanceof SinkError) return Effect.succeed({ _tag: "Failed", error })
-      return Effect.as(
-        Effect.logError(`sink ${sink.name} broke`).pipe(
-          Effect.annotateLogs({ cause: Cause.pretty(cause).slice(0, 2_000) })
-        ),
-        { _tag: "Failed", error: broken(`${sink.name}: a bug in the watchdog`, true) }
-      )
+    const alarm = Effect.gen(function* () {
+      yield* Effect.sleep(Duration.millis(Math.ceil(atMs - nowMs)))
+      post.wake = null
+      yield* ring(post)
     })
-  )
-
-const broken = (detail: string, maybeSent: boolean): SinkError =>
-  new SinkError({ reason: "Server", detail, retryable: true, retryAfterMs: null, maybeSent })
+    post.wake = { fiber: yield* Effect.forkDetach(alarm), atMs }
+  })
 
 /* Outcomes */
 
-const accepted = (post: Post, draft: Draft, receipt: Receipt): Effect.Effect<void, never, Runtime> =>
+const settleOutcome = <L, P, R>(post: Post<L, P, R>): Effect.Effect<void, never, Runtime> =>
+  Effect.gen(function* () {
+    const { outcome: ended } = yield* Ref.get(post.state)
+    if (ended === null) return
+    const { parcel, outcome } = ended
+    yield* outcome._tag === "Accepted" ? accepted(post, parcel, outcome.receipt) : refused(post, parcel, outcome.error)
+    yield* post.ears.changed
+  })
+
+const accepted = <L, P, R>(post: Post<L, P, R>, parcel: P, receipt: R): Effect.Effect<void, never, Runtime> =>
   Effect.gen(function* () {
     const nowMs = yield* monotonicMs
-    yield* update(post, (state) => {
-      const outbox = receipt.moved ? Outbox.forgetReferences(state.outbox) : state.outbox
-      return {
-        ...state,
-        sending: false,
-        failuresInRow: 0,
-        outbox: Outbox.delivered(outbox, draft.entries, nowMs, receipt.reference),
-        health: { ...state.health, sent: state.health.sent + 1, lastSentMs: nowMs }
-      }
-    })
-    yield* journalDelivery(post, draft, { result: "sent" })
-    yield* post.view(consoleText(draft))
+    yield* update(post, (state) => ({
+      ...state,
+      sending: false,
+      outcome: null,
+      failuresInRow: 0,
+      load: post.trade.accepted(state.load, parcel, receipt, nowMs),
+      condition: Health.sent(state.condition, nowMs)
+    }))
+    yield* tell(post, parcel, nowMs)
     yield* turnGreen(post, "send")
   })
 
-const refused = (post: Post, draft: Draft, error: SinkError): Effect.Effect<void, never, Runtime> =>
+/** Notes and shows what was told. Levels that are sent again say nothing new. */
+const tell = <L, P, R>(post: Post<L, P, R>, parcel: P, atMs: number): Effect.Effect<void, never, Runtime> =>
+  Effect.gen(function* () {
+    const { entries, text } = post.trade.said(parcel)
+    if (entries.length === 0) return
+    yield* journalDelivery(post, entries, { result: "sent" })
+    yield* (yield* StatusBoard).told({
+      atMs,
+      sink: post.sink.name,
+      text,
+      rang: entries.some(rings),
+      signals: entries.map((entry) => entry.signal)
+    })
+    yield* post.ears.view(text)
+  })
+
+const refused = <L, P, R>(post: Post<L, P, R>, parcel: P, error: SinkError): Effect.Effect<void, never, Runtime> =>
   Effect.gen(function* () {
     const nowMs = yield* monotonicMs
-    const state = yield* Ref.get(post.state)
-    const waitMs = yield* backoffMs(error, state.failuresInRow)
-    yield* update(post, (before) => ({
-      ...before,
-      sending: false,
-      failuresInRow: before.failuresInRow + 1,
-      foundBy: "send",
-      notBeforeMs: Math.max(before.notBeforeMs, nowMs + waitMs),
-      outbox: error.maybeSent
-        ? Outbox.maybeDelivered(before.outbox, draft.entries, nowMs)
-        : Outbox.failed(before.outbox, draft.entries),
-      health: { ...before.health, failures: before.health.failures + 1, problem: error.message }
-    }))
-    yield* journalDelivery(post, draft, {
-      result: error.maybeSent ? "maybe sent" : "failed",
+    const random = yield* Random.next
+    const { waitMs, givenUp, own } = yield* Ref.modify(post.state, (state) => {
+      const { load, givenUp, own } = post.trade.refused(state.load, parcel, error, nowMs)
+      const waitMs = own ? 0 : backoffMs(error, state.failuresInRow, random)
+      const next: State<L, P, R> = {
+        ...state,
+        sending: false,
+        outcome: null,
+        failuresInRow: own ? state.failuresInRow : state.failuresInRow + 1,
+        notBeforeMs: Math.max(state.notBeforeMs, nowMs + waitMs),
+        load,
+        condition: Health.failedSend(state.condition, error, givenUp.length)
+      }
+      return [{ waitMs, givenUp, own }, next] as const
+    })
+    const { entries } = post.trade.said(parcel)
+    yield* journalDelivery(post, entries, {
+      result: givenUp.length > 0 ? "given up" : error.maybeSent ? "maybe sent" : "failed",
       reason: error.message,
       nextTryInMs: Math.round(waitMs)
     })
-    if (error.retryable) yield* Effect.logWarning(`${error.message}; tried again in ${Math.ceil(waitMs / 1_000)} s`)
-    else yield* turnRed(post, error, "send")
+    for (const entry of givenUp) {
+      yield* Effect.logError(
+        `${post.sink.name} refuses ${entry.signal} (${entry.kind}) however it is put: given up`
+      ).pipe(Effect.annotateLogs({ reason: error.message, entry: JSON.stringify(entry) }))
+    }
+    if (error.retryable) {
+      const then = own ? "tried apart from the others" : `tried again in ${Math.ceil(waitMs / 1_000)} s`
+      yield* Effect.logWarning(`${error.message}; ${then}`)
+    } else yield* turnRed(post, error, "send")
   })
 
-/** Exponential with jitter, never below what the other side asked for: jitter first, or it could undercut that. */
-const backoffMs = (error: SinkError, failuresInRow: number): Effect.Effect<number> =>
-  Effect.map(Random.next, (random) => {
-    const own = Math.min(backoffMaxMs, firstBackoffMs * 2 ** Math.min(failuresInRow, 16)) * (0.8 + 0.4 * random)
-    const wait = error.retryable ? own : probeEveryMs
-    return Math.max(wait, error.retryAfterMs ?? 0)
-  })
-
-const journalDelivery = (
-  post: Post,
-  draft: Draft,
+const journalDelivery = <L, P, R>(
+  post: Post<L, P, R>,
+  entries: ReadonlyArray<Entry>,
   fields: Readonly<Record<string, unknown>>
 ): Effect.Effect<void, never, Journal> =>
   Effect.flatMap(Effect.service(Journal), (journal) =>
     journal.write("delivery", {
       sink: post.sink.name,
       ...fields,
-      entries: draft.entries.map(({ kind, signal, active, times }) => ({ kind, signal, active, times }))
+      entries: entries.map(({ kind, signal, active, times }) => ({ kind, signal, active, times }))
     })
   )
 
-/* Health */
-
-/** Asks the sink whether it works, at the start and every hour; what is owed is sent whatever it says. */
-const keepVerifying = (post: Post): Effect.Effect<never, never, Runtime> =>
+const logUnsent = <L, P, R>(post: Post<L, P, R>): Effect.Effect<void, never, Journal> =>
   Effect.gen(function* () {
-    let failures = 0
-    let said = ""
-    while (true) {
-      const { problem, found } = yield* verifyOnce(post.sink)
-      if (problem === null && found !== said) yield* Effect.logInfo(`alerts go to ${post.sink.destination}: ${found}`)
-      said = found
-      yield* Queue.offer(post.mailbox, { _tag: "Verified", problem })
-      const waitMs = problem === null ? verifyEveryMs : yield* backoffMs(problem, failures)
-      failures = problem === null ? 0 : failures + 1
-      yield* Effect.sleep(Duration.millis(waitMs))
-    }
-  })
-
-interface Verified {
-  readonly problem: SinkError | null
-  readonly found: string
-}
-
-const verifyOnce = (sink: MessageSink): Effect.Effect<Verified> =>
-  Effect.suspend(() => sink.verify).pipe(
-    Effect.map((found): Verified => ({ problem: null, found })),
-    Effect.timeoutOrElse({
-      duration: Duration.millis(sendCutMs),
-      orElse: () => Effect.fail(broken(`${sink.name} has not answered`, false))
-    }),
-    Effect.catchCause((cause): Effect.Effect<Verified> => {
-      const error = Cause.squash(cause)
-      const problem = error instanceof SinkError ? error : broken(`${sink.name}: a bug in the watchdog`, false)
-      return Effect.succeed({ problem, found: "" })
-    })
-  )
-
-const turnRed = (post: Post, error: SinkError, foundBy: FoundBy): Effect.Effect<void, never, Runtime> =>
-  Effect.gen(function* () {
-    const { health } = yield* Ref.get(post.state)
-    yield* update(post, (state) => ({
-      ...state,
-      // What a send has found stays a send's to clear, whatever a check finds meanwhile.
-      foundBy: state.health.red ? state.foundBy : foundBy,
-      health: { ...state.health, red: state.health.red || !error.retryable, problem: error.message }
-    }))
-    if (health.problem === error.message && health.red === !error.retryable) return
-    yield* Effect.logError(error.message)
-    yield* (yield* Journal).write("sink", { sink: post.sink.name, red: !error.retryable, problem: error.message })
-    if (!error.retryable && !health.red) yield* post.onHealth(post.sink, error)
-  })
-
-/** What a send has found only a send can clear: a bot that may read its chat may still not write there. */
-const turnGreen = (post: Post, by: FoundBy): Effect.Effect<void, never, Runtime> =>
-  Effect.gen(function* () {
-    const { health, foundBy } = yield* Ref.get(post.state)
-    if (health.problem === null || (by === "verify" && foundBy === "send")) return
-    yield* update(post, (state) => ({ ...state, health: { ...state.health, red: false, problem: null } }))
-    yield* (yield* Journal).write("sink", { sink: post.sink.name, red: false, problem: null })
-    yield* Effect.logInfo(`${post.sink.destination} works again`)
-    if (health.red) yield* post.onHealth(post.sink, null)
-  })
-
-const logUnsent = (post: Post): Effect.Effect<void, never, Journal> =>
-  Effect.gen(function* () {
-    const { outbox } = yield* Ref.get(post.state)
-    const inFlight = [...outbox.values()].flatMap((box) => (box.inFlight === null ? [] : [box.inFlight.entry]))
-    const unsent = [...inFlight, ...Outbox.allOwed(outbox)]
+    const unsent = post.trade.unsent((yield* Ref.get(post.state)).load)
     if (unsent.length === 0) return
     yield* (yield* Journal).write("unsent", { sink: post.sink.name, entries: unsent })
     yield* Effect.logError(`${post.sink.name}: left with ${unsent.length} entries unsent`).pipe(

@@ -9,6 +9,8 @@
  * | flapping   | settled (clear), or gone                | settled (active)                        | nothing  |
  *
  * An entry in flight is frozen until its outcome; then the table runs again. Memory is bounded by the number of signals.
+ *
+ * A muted signal is decided as ever; what it owes is held by whoever asks (`allOwed`), and the table runs at the mute's end.
  */
 import {
   type Alert,
@@ -26,6 +28,8 @@ export type Side = "clear" | "active" | "flapping"
 export interface Since {
   /** Faults that were raised. */
   readonly raises: number
+  /** Of these, the ones raised while the signal was muted. */
+  readonly mutedRaises: number
   readonly firstRaiseMs: number | null
   /** Times it became clear. */
   readonly clears: number
@@ -34,10 +38,18 @@ export interface Since {
   readonly evidence: Evidence
 }
 
-const quiet: Since = { raises: 0, firstRaiseMs: null, clears: 0, lastClearMs: null, evidence: noEvidence }
+const quiet: Since = {
+  raises: 0,
+  mutedRaises: 0,
+  firstRaiseMs: null,
+  clears: 0,
+  lastClearMs: null,
+  evidence: noEvidence
+}
 
 const join = (a: Since, b: Since): Since => ({
   raises: a.raises + b.raises,
+  mutedRaises: a.mutedRaises + b.mutedRaises,
   firstRaiseMs: a.firstRaiseMs ?? b.firstRaiseMs,
   clears: a.clears + b.clears,
   lastClearMs: b.lastClearMs ?? a.lastClearMs,
@@ -75,11 +87,16 @@ export interface Box {
    */
   readonly tried: "end" | "other" | null
   readonly inFlight: InFlight | null
+  /**
+   * The sink refuses what is owed, however it is put: it is not tried again until something changes or a reminder falls due;
+   * `unsure` (nothing else was accepted meanwhile either), also until the sink accepts anything.
+   */
+  readonly givenUp: "sure" | "unsure" | null
   /** The order in which things fell due, for a fair digest. */
   readonly dueMs: number
 }
 
-interface InFlight {
+export interface InFlight {
   readonly entry: Entry
   /** What the sink will have been told once it accepts. */
   readonly side: Side
@@ -91,10 +108,12 @@ export type Outbox = ReadonlyMap<string, Box>
 
 export const emptyOutbox: Outbox = new Map()
 
+const neverTold: Told = { side: "clear", atMs: Number.NEGATIVE_INFINITY, maybe: false, reference: null }
+
 const freshBox = (alert: Alert): Box => ({
   signal: alert.signal,
   severity: alert.severity,
-  told: { side: "clear", atMs: Number.NEGATIVE_INFINITY, maybe: false, reference: null },
+  told: neverTold,
   now: "clear",
   sinceMs: alert.decision.sinceMs,
   endedMs: null,
@@ -106,22 +125,34 @@ const freshBox = (alert: Alert): Box => ({
   reminder: false,
   tried: null,
   inFlight: null,
+  givenUp: null,
   dueMs: alert.decision.atMs
 })
 
 /* What happens */
 
-/** Takes a decision in. A reminder is dropped if this sink was told within the cooldown. */
-export const accept = (outbox: Outbox, alert: Alert): Outbox =>
-  put(outbox, change(outbox.get(alert.signal) ?? freshBox(alert), alert))
+/** Takes a decision in. A reminder is dropped if this sink was told within the cooldown, or while the signal is muted. */
+export const accept = (outbox: Outbox, alert: Alert, muted = false): Outbox =>
+  put(outbox, change(outbox.get(alert.signal) ?? freshBox(alert), alert, muted))
 
-const change = (box: Box, { severity, decision, cooldownMs }: Alert): Box => {
-  const base: Box = { ...box, severity, dueMs: owes(box) ? box.dueMs : decision.atMs }
+/**
+ * Takes a decision in for a reader who is to learn only how what he was told ends: nothing new is opened, and nothing that
+ * happened on the way is kept. Of a signal he was told nothing about, nothing.
+ */
+export const follow = (outbox: Outbox, alert: Alert): Outbox => {
+  const box = outbox.get(alert.signal)
+  if (box === undefined || alert.decision.kind === "remind") return outbox
+  const next = change(box, alert, false)
+  return put(outbox, next.now === "clear" ? next : { ...next, since: quiet })
+}
+
+const change = (box: Box, { severity, decision, cooldownMs }: Alert, muted: boolean): Box => {
+  const base: Box = { ...box, severity, givenUp: null, dueMs: owes(box) ? box.dueMs : decision.atMs }
   switch (decision.kind) {
     case "alert":
-      return raised(base, decision, "active")
+      return raised(base, decision, "active", muted)
     case "flapping":
-      return raised(base, decision, "flapping")
+      return raised(base, decision, "flapping", muted)
     case "recover":
       return cleared(base, decision, false)
     case "gone":
@@ -129,11 +160,11 @@ const change = (box: Box, { severity, decision, cooldownMs }: Alert): Box => {
     case "settled":
       return decision.active ? settledDown(base, decision) : cleared(base, decision, false)
     case "remind":
-      return reminded(base, decision, cooldownMs)
+      return muted ? box : reminded(base, decision, cooldownMs)
   }
 }
 
-const raised = (box: Box, decision: Decision, now: Side): Box => ({
+const raised = (box: Box, decision: Decision, now: Side, muted: boolean): Box => ({
   ...box,
   now,
   sinceMs: decision.sinceMs,
@@ -147,6 +178,7 @@ const raised = (box: Box, decision: Decision, now: Side): Box => ({
   since: {
     ...box.since,
     raises: box.since.raises + 1,
+    mutedRaises: box.since.mutedRaises + (muted ? 1 : 0),
     firstRaiseMs: box.since.firstRaiseMs ?? decision.sinceMs,
     evidence: decision.evidence
   }
@@ -178,10 +210,16 @@ const settledDown = (box: Box, decision: Decision): Box => ({
 /** What is left of an unanswered try once something else is owed. */
 const stillTried = (box: Box): Box["tried"] => (box.tried === "end" ? "end" : null)
 
+/**
+ * The cooldown counts from the decision, what was told from its delivery: a reminder that falls due on time comes this much of a
+ * cooldown early by the sink's clock, and is no repetition.
+ */
+const deliveryShare = 0.1
+
 const reminded = (box: Box, decision: Decision, cooldownMs: number): Box => {
   const updated: Box = { ...box, raises: decision.raises, evidence: decision.evidence }
   const undelivered = box.told.side !== box.now
-  const justTold = decision.atMs - box.told.atMs < cooldownMs
+  const justTold = decision.atMs - box.told.atMs < cooldownMs * (1 - deliveryShare)
   return undelivered || justTold ? updated : { ...updated, reminder: true }
 }
 
@@ -189,7 +227,7 @@ const reminded = (box: Box, decision: Decision, cooldownMs: number): Box => {
 
 /** The entry a signal owes this sink, by the table; undefined if nothing. */
 export const owed = (box: Box): Entry | undefined => {
-  if (box.inFlight !== null) return undefined
+  if (box.inFlight !== null || box.givenUp !== null) return undefined
   const entry = owedByTable(box)
   return entry && { ...entry, repeated: box.tried !== null && (box.tried === "other" || isEnd(entry)) }
 }
@@ -222,6 +260,7 @@ const owedToClear = (box: Box, base: Entry): Entry | undefined => {
           ...base,
           kind: "late",
           times: box.since.raises,
+          muted: box.since.mutedRaises === box.since.raises,
           sinceMs: box.since.firstRaiseMs ?? box.sinceMs,
           endedMs: box.since.lastClearMs,
           evidence: box.since.evidence
@@ -244,19 +283,58 @@ const owedToSame = (box: Box, base: Entry): Entry | undefined => {
   // A settling that may have arrived before it flapped on: the reader must not be left with it.
   const unsure = box.told.maybe || (box.now === "flapping" && box.tried === "end")
   if (unsure) return { ...base, kind: box.now === "flapping" ? "flapping" : "alert" }
-  return box.reminder ? { ...base, kind: "reminder", times: box.raises } : undefined
+  return box.reminder ? { ...base, kind: "reminder", times: box.raises, flapping: box.now === "flapping" } : undefined
 }
 
 const owes = (box: Box): boolean => owed(box) !== undefined
 
-/** Everything owed now, worst first is the sender's business: here in the order it fell due. */
-export const allOwed = (outbox: Outbox): ReadonlyArray<Entry> =>
+/** Everything owed now, worst first is the sender's business: here in the order it fell due. Of a muted signal, nothing. */
+export const allOwed = (outbox: Outbox, isMuted: (signal: string) => boolean = () => false): ReadonlyArray<Entry> =>
   [...outbox.values()]
     .sort((a, b) => a.dueMs - b.dueMs)
     .flatMap((box) => {
-      const entry = owed(box)
+      const entry = isMuted(box.signal) ? undefined : owed(box)
       return entry === undefined ? [] : [entry]
     })
+
+/** Signals whose fault this sink has not surely been told; what a fallback has to tell in its stead. */
+export const untold = (outbox: Outbox): ReadonlyMap<string, Box> =>
+  new Map([...outbox].filter(([, box]) => box.told.maybe || (pending(box).raises > 0 && !hasSettled(box))))
+
+/** Whatever happened, the reader knows how it stands: there is nothing to tell him. */
+const hasSettled = (box: Box): boolean => box.inFlight === null && box.givenUp === null && !owes(box)
+
+const pending = (box: Box): Since => join(box.inFlight?.since ?? quiet, box.since)
+
+/** Takes over what another sink could not tell; what this one has told itself stays told. */
+export const adopt = (outbox: Outbox, untoldByOther: ReadonlyMap<string, Box>): Outbox => {
+  const next = new Map(outbox)
+  for (const [signal, other] of untoldByOther) {
+    const own = next.get(signal)
+    // Its message is under way: whatever comes of it, the next decision finds it.
+    if (own !== undefined && own.inFlight !== null) continue
+    const since = pending(other)
+    keep(next, {
+      ...other,
+      told: own?.told ?? neverTold,
+      tried: own?.tried ?? null,
+      // A fault that may have been told still stands untold here.
+      since: since.raises > 0 ? since : { ...since, raises: 1, firstRaiseMs: other.sinceMs, evidence: other.evidence },
+      reminder: false,
+      inFlight: null,
+      givenUp: null
+    })
+  }
+  return next
+}
+
+/** Drops what was never told and is not under way: whoever follows only ends has nothing to say of it. */
+export const withoutUntold = (outbox: Outbox): Outbox =>
+  new Map(
+    [...outbox]
+      .filter(([, box]) => box.told.side !== "clear" || box.inFlight !== null)
+      .map(([signal, box]) => [signal, box.now === "clear" ? box : { ...box, since: quiet, reminder: false }])
+  )
 
 /** Where a signal's next entry should reply to, if this sink gave a reference for the message that told the fault. */
 export const referenceOf = (outbox: Outbox, signal: string): string | null => outbox.get(signal)?.told.reference ?? null
@@ -295,11 +373,11 @@ export const delivered = (
   }))
 
 /** An entry that opens a fault: its end replies to it. */
-const isOpening = (entry: Entry): boolean =>
+export const isOpening = (entry: Entry): boolean =>
   entry.kind === "alert" || entry.kind === "flapping" || entry.kind === "again"
 
 /** An entry that leaves the reader with a fault that is over. */
-const isEnd = (entry: Entry): boolean =>
+export const isEnd = (entry: Entry): boolean =>
   entry.kind === "recovered" || entry.kind === "gone" || (entry.kind === "settled" && !entry.active)
 
 /** The send failed and surely did not arrive: all is owed as before, what came meanwhile included. */
@@ -338,6 +416,19 @@ const maybeOpened = (box: Box, atMs: number): Box => ({
   inFlight: null
 })
 
+/** Refused however it was put: no longer owed as it is. What has changed meanwhile is owed as ever. */
+export const giveUp = (outbox: Outbox, entries: ReadonlyArray<Entry>, sure: boolean): Outbox =>
+  each(outbox, entries, (box, entry) => ({
+    ...unsent(box, entry),
+    givenUp: isChanged(box) ? null : sure ? "sure" : "unsure"
+  }))
+
+/** The sink accepts again: what was given up while it accepted nothing at all is owed anew. */
+export const takeUp = (outbox: Outbox): Outbox =>
+  [...outbox.values()].some((box) => box.givenUp === "unsure")
+    ? new Map([...outbox].map(([signal, box]) => [signal, box.givenUp === "unsure" ? { ...box, givenUp: null } : box]))
+    : outbox
+
 /** Forgets the references of a chat that has moved. */
 export const forgetReferences = (outbox: Outbox): Outbox =>
   new Map([...outbox].map(([signal, box]) => [signal, { ...box, told: { ...box.told, reference: null } }]))
@@ -355,7 +446,8 @@ const put = (outbox: Outbox, box: Box): Outbox => keep(new Map(outbox), box)
 
 /** A signal that is clear, told so and owes nothing needs no box: its next alert makes one. */
 const keep = (outbox: Map<string, Box>, box: Box): Map<string, Box> => {
-  const settled = box.told.side === "clear" && box.now === "clear" && box.inFlight === null && !owes(box)
+  const settled =
+    box.told.side === "clear" && box.now === "clear" && box.inFlight === null && box.givenUp !== "unsure" && !owes(box)
   if (settled) outbox.delete(box.signal)
   else outbox.set(box.signal, box)
   return outbox

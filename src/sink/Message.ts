@@ -1,5 +1,5 @@
 /** A message in plain text and in Telegram's HTML: the same words, so that lengths can be counted on the plain one. */
-import { type Entry, iconOf, rings, wordEntry } from "../decision/index.ts"
+import { type Entry, iconOf, minimalText, rings, wordEntry } from "../decision/index.ts"
 import type { Draft } from "./Sink.ts"
 
 export interface Text {
@@ -38,6 +38,7 @@ const concat = (parts: ReadonlyArray<Text>, between: string): Text => ({
 })
 
 export const entryText = (entry: Entry, draft: Draft): Text => {
+  if (draft.minimal === true) return text(cut(printable(minimalText(entry)), entryUnitsMax))
   const worded = wordEntry(entry, draft.rendering)
   const id = cut(printable(worded.id), idUnitsMax)
   const head = `${worded.icon} `
@@ -63,15 +64,15 @@ const footer = (draft: Draft): ReadonlyArray<Text> =>
 export const messageText = (draft: Draft): Text =>
   concat([...headline(draft), ...draft.entries.map((entry) => entryText(entry, draft)), ...footer(draft)], "\n\n")
 
-/** How many entries, from the first, make a message of at most `unitsMax` UTF-16 units; at least one. */
-export const fitting = (draft: Draft, unitsMax: number): number => {
+/** How many entries, from the first, make a message of at most `unitsMax` UTF-16 units; at least one, at most `entriesMax`. */
+export const fitting = (draft: Draft, unitsMax: number, entriesMax = Number.POSITIVE_INFINITY): number => {
   // Headline and footer are counted at their longest; splitting is at whole entries only.
   const frame = headline(draft).concat(footer({ ...draft, alsoActive: Number.MAX_SAFE_INTEGER }))
   let units = frame.reduce((sum, part) => sum + part.plain.length + 2, 0)
   let fits = 0
   for (const entry of draft.entries) {
     units += entryText(entry, draft).plain.length + 2
-    if (units > unitsMax && fits > 0) break
+    if ((units > unitsMax && fits > 0) || fits >= entriesMax) break
     fits += 1
   }
   return fits

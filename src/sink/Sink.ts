@@ -16,7 +16,9 @@ export class SinkError extends Schema.TaggedError<SinkError>()("SinkError", {
     "Server",
     "Unauthorized",
     "Forbidden",
+    /** There is nothing at the destination that takes messages. */
     "NoSuchChat",
+    /** This message is refused, whatever becomes of others. */
     "Rejected"
   ]),
   detail: Schema.String,
@@ -40,6 +42,8 @@ export interface Draft {
   readonly alsoActive: number
   /** The sink's reference of the message that this one answers; null if there is no single one. */
   readonly replyTo: string | null
+  /** True where the full text was refused or could not be made: icon, id and kind in plain words, and nothing else. */
+  readonly minimal?: boolean
 }
 
 export interface Receipt {
@@ -97,6 +101,8 @@ export interface LevelSink {
   readonly verify: Effect.Effect<string, SinkError>
   /** All that is active and what has lately ended. Succeeds where at least one member took it. Fails: SinkError. */
   readonly send: (levels: ReadonlyArray<Level>, rendering: Rendering) => Effect.Effect<void, SinkError>
+  /** What is wrong although it works (members that failed last), for people; null: nothing. */
+  readonly problem?: Effect.Effect<string | null>
 }
 
 export type Sink = MessageSink | LevelSink
@@ -104,9 +110,13 @@ export type Sink = MessageSink | LevelSink
 /** What a sink may ask for. */
 export type Needs = Http | Settings | Output
 
+/** A fallback is for when no primary accepts anything. */
+export type Role = "primary" | "fallback"
+
 /** One line of the catalogue. `make` gives undefined where the sink is not configured. */
 export interface SinkEntry {
   readonly name: string
+  readonly role: Role
   readonly keys: KeySet
   readonly make: Effect.Effect<Sink | undefined, never, Needs | Scope.Scope>
 }
@@ -115,9 +125,11 @@ export const entry = <I, S extends Sink>(
   name: string,
   service: Context.Key<I, S | undefined>,
   layer: Layer.Layer<I, never, Needs>,
-  keys: KeySet
+  keys: KeySet,
+  role: Role = "primary"
 ): SinkEntry => ({
   name,
+  role,
   keys,
   make: Effect.flatMap(Layer.build(layer), (context) => Effect.provideContext(Effect.service(service), context))
 })

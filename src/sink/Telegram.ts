@@ -3,13 +3,16 @@
  *
  * The token stands in the URL's path: no URL and no error object that holds one ever leaves this file.
  */
-import { Context, Duration, Effect, Layer, Redacted, Ref, Result } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Ref, Result } from "effect"
 import type { HttpClient } from "effect/http"
 import { HttpClientRequest } from "effect/http"
-import { Http, capBody, errorCode, errorText } from "../base/Http.ts"
+import { Http, capBody, errorText, neverSent, retryAfterMs } from "../base/Http.ts"
 import * as Keys from "../base/Keys.ts"
-import { fitting, isSilent, messageText, type Text } from "./Message.ts"
-import { type Draft, type Receipt, type MessageSink, SinkError, entry as sinkEntry } from "./Sink.ts"
+import { monotonicMs } from "../base/Monotonic.ts"
+import { proxyOf } from "../base/Proxy.ts"
+import { failure } from "./Endpoint.ts"
+import { cut, fitting, isSilent, messageText } from "./Message.ts"
+import { type Draft, type Receipt, type MessageSink, type SinkError, entry as sinkEntry } from "./Sink.ts"
 
 export const keys = {
   token: Keys.secretOptional("WATCHDOG_TELEGRAM_BOT_TOKEN", {
@@ -39,6 +42,10 @@ export const keys = {
 
 /** Telegram Bot API, sendMessage, text: counted after entity parsing; in UTF-16 units it is at least as strict as the server. */
 const textUnitsMax = 4_096
+/** A hundred entities take effect, which nobody documents (python-telegram-bot, constants.py); each entry has one, its bold id. */
+const entriesMax = 90
+/** What is left of a single entry that is refused as too long, though it is within the limit that is documented. */
+const refusedLengthUnitsMax = 1_000
 /** Telegram FAQ: about one message a second in one chat; 20 a minute in a group, of which we leave a quarter to others. */
 const pace = { windowMs: 1_000, perMinute: 15 }
 /** Telegram answers in well under a second; its own flood control sleeps 3 s before it does. */
@@ -47,6 +54,8 @@ const requestTimeoutMs = 10_000
 const bodyBytesMax = 256 * 1_024
 /** Repairs of one message: each kind once (chat, topic, reply, markup), and never more. */
 const repairsMax = 4
+/** A topic that was closed may be opened again; a message that is refused costs no quota. */
+const topicAgainMs = 3_600_000
 
 export class Telegram extends Context.Service<Telegram, MessageSink | undefined>()("watchdog/sink/Telegram") {
   static readonly layer = Layer.effect(
@@ -56,8 +65,9 @@ export class Telegram extends Context.Service<Telegram, MessageSink | undefined>
       const token = settings.get(keys.token)
       const chat = settings.get(keys.chat)
       if (token === undefined || chat === undefined) return undefined
-      const client = yield* (yield* Http).client({ _tag: "Tcp" })
-      const where = yield* Ref.make<Where>({ chat, thread: settings.get(keys.thread) ?? null })
+      const client = yield* (yield* Http).client({ _tag: "Tcp", proxy: proxyOf(settings) })
+      const configured: Configured = { chat, thread: settings.get(keys.thread) ?? null }
+      const where = yield* Ref.make<Where>({ ...configured, topicLostAtMs: null })
       const call = makeCall(client, settings.get(keys.apiUrl), token)
       return {
         kind: "message",
@@ -65,8 +75,9 @@ export class Telegram extends Context.Service<Telegram, MessageSink | undefined>
         destination: `Telegram chat ${chat}`,
         pace,
         verify: verify(call, where),
-        fit: (draft) => fitting(draft, textUnitsMax),
-        send: (draft) => send(call, where, draft)
+        fit: (draft) => fitting(draft, textUnitsMax, entriesMax),
+        send: (draft) => send(call, where, draft),
+        memory: memory(configured, where)
       } satisfies MessageSink
     })
   )
@@ -86,14 +97,44 @@ export const contradictions = (settings: Keys.Settings["Service"]): ReadonlyArra
   ]
 }
 
-interface Where {
+interface Configured {
   readonly chat: string
   readonly thread: number | null
 }
 
+/** Where messages go now. */
+interface Where extends Configured {
+  /** When the topic was last found missing; null where it is as configured. */
+  readonly topicLostAtMs: number | null
+}
+
+/* Memory */
+
+/** What was learnt belongs to what was configured: with another chat or topic it means nothing. */
+const memory = (configured: Configured, where: Ref.Ref<Where>): NonNullable<MessageSink["memory"]> => ({
+  save: Effect.map(Ref.get(where), ({ chat, topicLostAtMs }) => ({
+    ...configured,
+    movedTo: chat === configured.chat ? null : chat,
+    topicLost: topicLostAtMs !== null
+  })),
+  load: (saved) =>
+    Effect.gen(function* () {
+      const { chat, thread, movedTo, topicLost } = record(saved)
+      if (chat !== configured.chat || thread !== configured.thread) return
+      const nowMs = yield* monotonicMs
+      yield* Ref.update(where, (now) => ({
+        ...now,
+        chat: typeof movedTo === "string" && /^-?\d+$/.test(movedTo) ? movedTo : now.chat,
+        topicLostAtMs: topicLost === true ? nowMs : now.topicLostAtMs
+      }))
+    })
+})
+
 interface Answer {
   readonly status: number
   readonly ok: boolean
+  /** False for what a proxy, a gateway or a login page says instead. */
+  readonly fromBotApi: boolean
   readonly description: string
   readonly retryAfterMs: number | null
   readonly migrateTo: string | null
@@ -107,10 +148,12 @@ type Call = (method: string, parameters: Readonly<Record<string, unknown>>) => E
 const makeCall =
   (client: HttpClient.HttpClient, apiUrl: string, token: Redacted.Redacted): Call =>
   (method, parameters) => {
-    const url = `${apiUrl.replace(/\/+$/, "")}/bot${Redacted.value(token)}/${method}`
+    const url = `${baseOf(apiUrl)}/bot${Redacted.value(token)}/${method}`
     return client.execute(HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url), parameters)).pipe(
       Effect.flatMap((response) =>
-        Effect.map(response.text, (body) => readAnswer(response.status, response.headers["retry-after"], body))
+        Effect.zipWith(response.text, Clock.currentTimeMillis, (body, wallMs) =>
+          readAnswer(response.status, retryAfterMs(response.headers["retry-after"], wallMs), body)
+        )
       ),
       capBody(bodyBytesMax),
       // The client's error holds the URL, and with it the token: only its words go on.
@@ -125,37 +168,16 @@ const makeCall =
     )
   }
 
-/** Failures from before anything was sent; after any other the message may have arrived. */
-const neverSent = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENODATA",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EACCES",
-  "ENOENT",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "ERR_TLS_CERT_ALTNAME_INVALID"
-])
+/** People copy the address with the `/bot` that the documentation shows behind it. */
+const baseOf = (apiUrl: string): string => apiUrl.replace(/\/+$/, "").replace(/\/bot$/, "")
 
 const networkError = (error: unknown): SinkError =>
-  failure("Network", `Telegram cannot be reached: ${errorText(error)}`, {
-    maybeSent: !neverSent.has(errorCode(error) ?? "")
-  })
-
-const failure = (
-  reason: SinkError["reason"],
-  detail: string,
-  more: Partial<Pick<SinkError, "retryable" | "retryAfterMs" | "maybeSent">> = {}
-): SinkError => new SinkError({ reason, detail, retryable: true, retryAfterMs: null, maybeSent: false, ...more })
+  failure("Network", `Telegram cannot be reached: ${errorText(error)}`, { maybeSent: !neverSent(error) })
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
 
-const readAnswer = (status: number, retryAfter: string | undefined, body: string): Answer => {
+const readAnswer = (status: number, headerMs: number | null, body: string): Answer => {
   const answer = record(
     Result.getOrElse(
       Result.try(() => JSON.parse(body) as unknown),
@@ -163,13 +185,15 @@ const readAnswer = (status: number, retryAfter: string | undefined, body: string
     )
   )
   const parameters = record(answer["parameters"])
-  const wait = Number(parameters["retry_after"] ?? retryAfter ?? Number.NaN)
+  // The body's word before the header's: it is the one that is documented.
+  const bodyMs = retryAfterMs(JSON.stringify(parameters["retry_after"]), 0)
   const migrateTo = parameters["migrate_to_chat_id"]
   return {
     status,
     ok: status === 200 && answer["ok"] === true,
+    fromBotApi: typeof answer["ok"] === "boolean",
     description: typeof answer["description"] === "string" ? answer["description"] : `HTTP status ${status}`,
-    retryAfterMs: Number.isFinite(wait) && wait >= 0 ? wait * 1_000 : null,
+    retryAfterMs: bodyMs ?? headerMs,
     migrateTo: typeof migrateTo === "number" || typeof migrateTo === "string" ? String(migrateTo) : null,
     result: answer["result"]
   }
@@ -182,17 +206,36 @@ const refusal = (answer: Answer, chat: string): SinkError => {
   if (status === 429) return failure("RateLimited", said, { retryAfterMs })
   if (status >= 500)
     return failure("Server", `Telegram is in trouble: ${description}`, { maybeSent: true, retryAfterMs })
-  // 404 is what a token of the wrong form gets: there is no such route.
-  if (status === 401 || status === 404)
+  if (!answer.fromBotApi || status < 400)
+    return failure("Server", `Telegram answered ${status}, which is not the Bot API`, { maybeSent: status < 400 })
+  // 404 is what a token of the wrong form gets: there is no such route. 421 comes from a server of one's own that is for others.
+  if (status === 401 || status === 404 || status === 421)
     return failure("Unauthorized", `Telegram does not know the bot token (${description})`, { retryable: false })
   if (status === 403) return failure("Forbidden", said, { retryable: false })
-  if (/chat not found|chat_id is empty|not enough rights|CHAT_WRITE_FORBIDDEN|PEER_ID_INVALID/i.test(description)) {
-    return failure("NoSuchChat", said, { retryable: false })
-  }
-  return status >= 400 && status < 500
-    ? failure("Rejected", `${said} (not expected; tried again later)`)
-    : failure("Server", `Telegram answered ${status}, which is not the Bot API`, { maybeSent: true })
+  if (noSuchChat.test(description)) return failure("NoSuchChat", said, { retryable: false })
+  // Only of these can be said that they are about the message; a 409 belongs to polling, others to nothing we know.
+  const reason = status === 400 || status === 413 ? "Rejected" : "Server"
+  return failure(reason, `${said} (not expected; tried again later)`)
 }
+
+/** Refusals of a chat for good. Source: tdlib/telegram-bot-api, Client.cpp; the capital ones are Telegram's own. */
+const noSuchChat = new RegExp(
+  [
+    "chat not found",
+    "user not found",
+    "chat_id is empty",
+    "not enough rights",
+    "have no rights to send",
+    "need administrator rights",
+    "group chat was (upgraded|deactivated)",
+    "CHAT_(WRITE|SEND_PLAIN)_FORBIDDEN",
+    "CHAT_(ADMIN_REQUIRED|RESTRICTED)",
+    "CHANNEL_PRIVATE",
+    "PEER_ID_INVALID",
+    "USER_IS_BLOCKED"
+  ].join("|"),
+  "i"
+)
 
 /* Verify */
 
@@ -218,13 +261,20 @@ interface Attempt {
   readonly thread: number | null
   readonly replyTo: string | null
   readonly markup: boolean
+  /** References given before this message are of no use any more. */
   readonly moved: boolean
+  readonly topicTriedAgain: boolean
 }
 
-const parametersOf = (draft: Draft, text: Text, attempt: Attempt): Readonly<Record<string, unknown>> => ({
+/** `html` is null where only plain text is to be sent. */
+interface Sendable {
+  readonly plain: string
+  readonly html: string | null
+}
+
+const parametersOf = (draft: Draft, text: Sendable, attempt: Attempt): Readonly<Record<string, unknown>> => ({
   chat_id: attempt.chat,
-  text: attempt.markup ? text.html : text.plain,
-  ...(attempt.markup ? { parse_mode: "HTML" } : {}),
+  ...(attempt.markup && text.html !== null ? { text: text.html, parse_mode: "HTML" } : { text: text.plain }),
   ...(attempt.thread === null ? {} : { message_thread_id: attempt.thread }),
   ...(attempt.replyTo === null
     ? {}
@@ -250,22 +300,84 @@ const repair = (answer: Answer, attempt: Attempt): Attempt | undefined => {
   return undefined
 }
 
+/** Sends one message, or its halves where the server finds it too long: that is our bug, and no entry is lost by it. */
 const send = (call: Call, where: Ref.Ref<Where>, draft: Draft): Effect.Effect<Receipt, SinkError> =>
   Effect.gen(function* () {
-    const text = messageText(draft)
-    let attempt: Attempt = { ...(yield* Ref.get(where)), replyTo: draft.replyTo, markup: true, moved: false }
+    const text: Sendable = messageText(draft)
+    // What was refused whatever it said is not to be refused for its markup.
+    const sent = yield* sendOne(call, where, draft, draft.minimal === true ? { ...text, html: null } : text)
+    if (sent !== "too long") return sent
+    yield* Effect.logWarning("Telegram: a message is too long; sent in parts; this is a bug of the watchdog")
+    const half = Math.ceil(draft.entries.length / 2)
+    if (half === draft.entries.length) return yield* sendCut(call, where, draft)
+    const first = yield* send(call, where, { ...draft, entries: draft.entries.slice(0, half) })
+    const second = yield* Effect.mapError(
+      send(call, where, { ...draft, entries: draft.entries.slice(half) }),
+      ({ reason, detail, retryable, retryAfterMs: waitMs }) =>
+        failure(reason, detail, { retryable, retryAfterMs: waitMs, maybeSent: true })
+    )
+    return { reference: first.reference, moved: first.moved || second.moved }
+  })
+
+const sendCut = (call: Call, where: Ref.Ref<Where>, draft: Draft): Effect.Effect<Receipt, SinkError> =>
+  Effect.gen(function* () {
+    const plain = cut(messageText(draft).plain, refusedLengthUnitsMax)
+    const sent = yield* sendOne(call, where, draft, { plain, html: null })
+    if (sent !== "too long") return sent
+    return yield* failure("Rejected", `Telegram finds a message of ${plain.length} characters too long`)
+  })
+
+const sendOne = (
+  call: Call,
+  where: Ref.Ref<Where>,
+  draft: Draft,
+  text: Sendable
+): Effect.Effect<Receipt | "too long", SinkError> =>
+  Effect.gen(function* () {
+    let attempt = firstAttempt(yield* Ref.get(where), draft, text, yield* monotonicMs)
     for (let repairs = 0; ; repairs++) {
       const answer = yield* call("sendMessage", parametersOf(draft, text, attempt))
       if (answer.ok) {
-        yield* Ref.set(where, { chat: attempt.chat, thread: attempt.thread })
+        yield* arrived(where, attempt)
         const id = record(answer.result)["message_id"]
         return { reference: typeof id === "number" ? String(id) : null, moved: attempt.moved }
       }
+      if (answer.status === 400 && /message is too long|text is too long/i.test(answer.description)) return "too long"
       const repaired = repairs < repairsMax ? repair(answer, attempt) : undefined
       if (repaired === undefined) return yield* refusal(answer, attempt.chat)
-      yield* Effect.logWarning(`Telegram: ${answer.description}; ${repairText(attempt, repaired)}`)
+      // That the topic is still missing was said when it was found missing.
+      const known = repaired.thread !== attempt.thread && attempt.topicTriedAgain
+      if (!known) yield* Effect.logWarning(`Telegram: ${answer.description}; ${repairText(attempt, repaired)}`)
+      // At once, not when a repaired message has arrived: what was learnt is true whatever becomes of this one.
+      if (repaired.chat !== attempt.chat) yield* Ref.update(where, (now) => ({ ...now, chat: repaired.chat }))
       attempt = repaired
     }
+  })
+
+/** A topic that was lost is tried again after an hour. What was said outside it cannot be answered within it. */
+const firstAttempt = (now: Where, draft: Draft, text: Sendable, nowMs: number): Attempt => {
+  const lost = now.topicLostAtMs !== null
+  const again = now.topicLostAtMs !== null && nowMs - now.topicLostAtMs >= topicAgainMs
+  return {
+    chat: now.chat,
+    thread: lost && !again ? null : now.thread,
+    replyTo: again ? null : draft.replyTo,
+    markup: text.html !== null,
+    moved: again,
+    topicTriedAgain: again
+  }
+}
+
+/** What a message that has arrived says of the topic: it is there, or it was left out and is looked for in an hour. */
+const arrived = (where: Ref.Ref<Where>, attempt: Attempt): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const nowMs = yield* monotonicMs
+    const before = yield* Ref.get(where)
+    const withoutTopic = before.thread !== null && attempt.thread === null
+    const lostBeforeMs = attempt.topicTriedAgain ? null : before.topicLostAtMs
+    const lostAtMs = withoutTopic ? (lostBeforeMs ?? nowMs) : null
+    yield* Ref.set(where, { ...before, topicLostAtMs: lostAtMs })
+    if (before.topicLostAtMs !== null && lostAtMs === null) yield* Effect.logInfo("Telegram: the topic is back")
   })
 
 const repairText = (before: Attempt, after: Attempt): string => {

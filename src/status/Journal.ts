@@ -68,7 +68,17 @@ export const isoTime = (wallMs: number): string => DateTime.formatIso(DateTime.m
 const jsonLine = (wallMs: number, fields: Fields): string => JSON.stringify({ time: isoTime(wallMs), ...fields })
 
 /** For people only what they would ask for: each observation belongs to the journal, the alerts to the console. */
-const quietEvents = new Set(["run", "observation", "retired", "decision", "delivery"])
+const quietEvents = new Set([
+  "run",
+  "ticks",
+  "observation",
+  "again",
+  "absent",
+  "inherited",
+  "retired",
+  "decision",
+  "delivery"
+])
 
 const textOf = (value: unknown): string =>
   value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)

@@ -1,7 +1,8 @@
 /**
  * A fake Telegram Bot API that refuses what the real one refuses, for tests of whatever sends messages.
  *
- * Two layers. `makeFakeTelegram` is pure: a request in, an answer out, no timers, the clock injected.
+ * Two layers. `makeFakeTelegram` is pure: a request in, an answer out, no timers, the clock injected. A long poll that
+ * waits is handed out as such (`open`), and whoever holds the clock ends it.
  * `startFakeTelegram` puts node:http around it and adds control endpoints, so that a test can drive it from another
  * process. Neither imports anything but node, so both run by plain type stripping; the Effect face is
  * `FakeTelegramServer.ts`, the container's entry `fakeTelegramMain.ts`.
@@ -11,6 +12,7 @@
  * Markdown, message effects, business connections, paid broadcasts) are not modelled; using one is a `problem`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { setTimeout as delay } from "node:timers/promises"
 import { parseTelegramHtml, settleTelegramText, type TelegramEntity, type TelegramText } from "./TelegramHtml.ts"
 
 export interface FakeTelegramChat {
@@ -67,9 +69,33 @@ export interface FakeTelegramResponse {
 export type FakeTelegramAnswer = FakeTelegramResponse | "hang" | "reset"
 
 /**
+ * A getUpdates that waits: answered by what is said meanwhile, by another poller, by a webhook, or by `expire`.
+ */
+export interface FakeTelegramPoll {
+  /** When it is to be expired, in `nowMs`'s time. */
+  readonly untilMs: number
+  /** Called once, when it is answered; at once if it already is. */
+  readonly onAnswer: (listener: (answer: FakeTelegramResponse) => void) => void
+  /** The time is up: answers with nothing, unless it was answered before. */
+  readonly expire: () => FakeTelegramResponse
+  /** The client has gone: what is said from now on waits for the next poll. */
+  readonly abandon: () => void
+}
+
+/** Who writes to the bot, and where; without `chat` in private. */
+export interface FakeTelegramSpeaker {
+  readonly from: { readonly id: number; readonly username?: string; readonly firstName?: string }
+  /** A chat that is not known yet comes into being: anyone may write to a bot, or add it to a group. */
+  readonly chat?: number
+  readonly threadId?: number
+  /** A message this one answers. */
+  readonly replyTo?: number
+}
+
+/**
  * How the fake behaves.
  *
- * Reach: `hang`, `reset`, 401, 429 and 5xx meet every method; 409 only getUpdates; the rest only sendMessage.
+ * Reach: `hang`, `reset`, 401, 421, 429 and 5xx meet every method; 409 only getUpdates; the rest only sendMessage.
  *
  * - `"up"`: as the real one.
  * - `"hang"`: never answers, and nothing happens.
@@ -87,7 +113,7 @@ export type FakeTelegramMode =
   | "reset"
   | { readonly status: 400; readonly description: string }
   | { readonly status: 403; readonly description?: string }
-  | { readonly status: 401 | 409 | 500 | 502 | 504 }
+  | { readonly status: 401 | 409 | 421 | 500 | 502 | 504 }
   | { readonly status: 429; readonly retryAfter: number }
   | { readonly migrateTo: number }
   | { readonly cantParse: true }
@@ -130,7 +156,17 @@ export interface FakeTelegramProblem {
 
 /** The records are live: the same arrays grow as requests come in. */
 export interface FakeTelegram {
+  /** Answers at once: a long poll finds its time is up. */
   readonly handle: (request: FakeTelegramRequest) => FakeTelegramAnswer
+  /** As `handle`, but a getUpdates that has nothing yet is handed out as what it is: waiting. */
+  readonly open: (request: FakeTelegramRequest) => FakeTelegramAnswer | FakeTelegramPoll
+  /**
+   * A person writes. Returns the message's id, whether the bot gets to see it or not: in groups it sees commands to
+   * it or to nobody by name, and answers to its own messages (privacy mode, which is on by default).
+   */
+  readonly say: (text: string, speaker: FakeTelegramSpeaker) => number
+  /** Someone sets a webhook, which ends polling with 409 until it is taken away with null. */
+  readonly setWebhook: (url: string | null) => void
   /** For the next `count` requests, or without it until changed; forgets what was scripted before. */
   readonly setMode: (mode: FakeTelegramMode, options?: { readonly count?: number; readonly method?: string }) => void
   /** Appends steps to be gone through before the standing mode; a step without `count` is one request. */
@@ -156,6 +192,13 @@ const parametersBytesMax = 1_048_576 // tdlib/td, HttpReader.h, MAX_TOTAL_PARAME
 const generalTopicId = 1 // tdlib/telegram-bot-api, Client.cpp, GENERAL_FORUM_TOPIC_ID
 // A fake left running in a container for days must not grow for ever; no test looks so far back.
 const recordsMax = 10_000
+const pollSecondsMax = 50 // tdlib/telegram-bot-api, Client.h, LONG_POLL_MAX_TIMEOUT
+const updatesMax = 100 // Bot API, getUpdates, limit
+const updateLifeMs = 86_400_000 // Bot API, "Getting updates": at most 24 hours
+/** Asked again at the same offset within this time, the server makes the poller wait. Source: Client.cpp. */
+const repeatedPollMs = 3_000
+const firstUpdateId = 700_000_001
+const botName = "fake_telegram_bot"
 
 const methodNames = ["getMe", "getChat", "getUpdates", "sendMessage"] as const
 
@@ -223,6 +266,18 @@ interface Bucket {
   acceptedAtMs: ReadonlyArray<number>
 }
 
+interface Update {
+  readonly id: number
+  readonly atMs: number
+  readonly message: Readonly<Record<string, unknown>>
+}
+
+interface Waiting {
+  readonly poll: FakeTelegramPoll
+  readonly answer: (response: FakeTelegramResponse) => void
+  readonly limit: number
+}
+
 interface State {
   readonly options: FakeTelegramOptions
   readonly limits: FakeTelegramLimits
@@ -235,6 +290,15 @@ interface State {
   readonly refusals: Array<FakeTelegramRefusal>
   readonly problems: Array<FakeTelegramProblem>
   readonly requests: Map<string, number>
+  readonly updates: Array<Update>
+  /** Messages of people, for answers to them: `<chat>/<message>`. */
+  readonly said: Array<string>
+  lastUpdateId: number
+  waiting: Waiting | undefined
+  /** As last asked for: it sticks from call to call. `undefined`: never asked, all kinds that matter here. */
+  allowedUpdates: ReadonlyArray<string> | undefined
+  lastPoll: { readonly offset: number; readonly atMs: number } | undefined
+  webhook: string | null
   standing: { readonly mode: FakeTelegramMode; readonly method?: string }
   steps: Array<{ readonly mode: FakeTelegramMode; readonly method?: string; left: number }>
 }
@@ -258,6 +322,13 @@ export function makeFakeTelegram(options: FakeTelegramOptions): FakeTelegram {
     refusals: [],
     problems: [],
     requests: new Map(),
+    updates: [],
+    said: [],
+    lastUpdateId: firstUpdateId - 1,
+    waiting: undefined,
+    allowedUpdates: undefined,
+    lastPoll: undefined,
+    webhook: null,
     standing: { mode: "up" },
     steps: []
   }
@@ -270,12 +341,26 @@ export function makeFakeTelegram(options: FakeTelegramOptions): FakeTelegram {
     state.refusals.length = 0
     state.problems.length = 0
     state.requests.clear()
+    state.updates.length = 0
+    state.said.length = 0
+    state.allowedUpdates = undefined
+    state.lastPoll = undefined
+    state.webhook = null
     state.standing = { mode: "up" }
     state.steps = []
   }
   reset()
   return {
-    handle: (request) => handle(state, request),
+    handle: (request) => {
+      const answer = handle(state, request)
+      return isPoll(answer) ? answer.expire() : answer
+    },
+    open: (request) => handle(state, request),
+    say: (text, speaker) => say(state, text, speaker),
+    setWebhook: (url) => {
+      state.webhook = url
+      if (url !== null) endPoll(state, conflicts.setWebhook)
+    },
     setMode: (mode, { count, method } = {}) => {
       const reach = method === undefined ? {} : { method }
       state.standing = count === undefined ? { mode, ...reach } : { mode: "up" }
@@ -317,7 +402,7 @@ export function parseFakeTelegramStep(json: unknown): FakeTelegramStep | string 
 }
 
 const plainModes = ["up", "hang", "hangAfterAccept", "reset"] as const
-const bareStatuses = [401, 409, 500, 502, 504] as const
+const bareStatuses = [401, 409, 421, 500, 502, 504] as const
 
 function parseMode(json: unknown): FakeTelegramMode | undefined {
   if (typeof json === "string") return plainModes.find((mode) => mode === json)
@@ -335,7 +420,7 @@ function parseMode(json: unknown): FakeTelegramMode | undefined {
   return bare === undefined || fields !== 1 ? undefined : { status: bare }
 }
 
-function handle(state: State, request: FakeTelegramRequest): FakeTelegramAnswer {
+function handle(state: State, request: FakeTelegramRequest): FakeTelegramAnswer | FakeTelegramPoll {
   const [rawPath, query = ""] = splitOnce(request.path, "?")
   const path = percentDecoded(rawPath)
   if (!path.startsWith("/bot")) return refuse(state, "", 404, "Not Found")
@@ -367,8 +452,7 @@ function handle(state: State, request: FakeTelegramRequest): FakeTelegramAnswer 
     case "getChat":
       return getChat(state, parameters)
     case "getUpdates":
-      // Answers at once: without timers there is no long poll, and nobody writes to this bot.
-      return accept([])
+      return getUpdates(state, parameters)
     case "sendMessage":
       return sendMessage(state, parameters, mode)
     default:
@@ -415,10 +499,19 @@ function failScripted(state: State, method: string, mode: FakeTelegramMode): Fak
   return refuse(state, method, mode.status, description ?? descriptionByStatus[mode.status])
 }
 
-const descriptionByStatus: Readonly<Record<401 | 403 | 409 | 500 | 502 | 504, string>> = {
+/** Source: tdlib/telegram-bot-api, Client.cpp, abort_long_poll and process_get_updates_query. */
+const conflicts = {
+  otherPoller: "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+  setWebhook: "Conflict: terminated by setWebhook request",
+  webhook:
+    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+}
+
+const descriptionByStatus: Readonly<Record<401 | 403 | 409 | 421 | 500 | 502 | 504, string>> = {
   401: "Unauthorized",
   403: "Forbidden: bot was kicked from the supergroup chat",
-  409: "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+  409: conflicts.otherPoller,
+  421: "Misdirected Request: unallowed token specified",
   500: "Internal Server Error: restart",
   502: "Bad Gateway",
   504: "Gateway Time-out"
@@ -440,6 +533,135 @@ function getChat(state: State, parameters: Parameters): FakeTelegramResponse {
       gifts_from_channels: false
     }
   })
+}
+
+// Less patient than the real one in one thing: that answers a second conflict within 3 s only after 3 s.
+function getUpdates(state: State, parameters: Parameters): FakeTelegramResponse | FakeTelegramPoll {
+  if (state.webhook !== null) return refuse(state, "getUpdates", 409, conflicts.webhook)
+  const nowMs = state.options.nowMs()
+  const offset = asInteger(parameters["offset"])
+  const limit = Math.min(updatesMax, Math.max(1, asInteger(parameters["limit"]) || updatesMax))
+  const wanted = Math.min(pollSecondsMax, Math.max(0, asInteger(parameters["timeout"])))
+  const allowed = readAllowed(parameters["allowed_updates"])
+  if (typeof allowed === "string") return refuse(state, "getUpdates", 400, allowed)
+  if (allowed !== undefined) state.allowedUpdates = allowed
+  const { lastPoll } = state
+  const repeated = lastPoll?.offset === offset && nowMs - lastPoll.atMs < repeatedPollMs
+  state.lastPoll = { offset, atMs: nowMs }
+
+  // There is one long poll: a newer one ends it.
+  endPoll(state, conflicts.otherPoller)
+  forget(state, (update) => nowMs - update.atMs >= updateLifeMs)
+  if (offset > 0) forget(state, (update) => update.id < offset)
+  if (offset < 0) state.updates.splice(0, Math.max(0, state.updates.length + offset))
+  if (state.updates.length > 0) return accept(updateObjects(state, limit))
+  const seconds = repeated ? Math.max(wanted, repeatedPollMs / 1_000) : wanted
+  return seconds === 0 ? accept([]) : waitForUpdates(state, limit, nowMs + seconds * 1_000)
+}
+
+function readAllowed(raw: unknown): ReadonlyArray<string> | undefined | string {
+  if (raw === undefined || raw === "") return undefined
+  const value = typeof raw === "string" ? parseJson(raw) : raw
+  if (!Array.isArray(value)) return "Bad Request: can't parse allowed_updates: Expected an Array of strings"
+  return value.map(asText)
+}
+
+function forget(state: State, isOld: (update: Update) => boolean): void {
+  const kept = state.updates.filter((update) => !isOld(update))
+  state.updates.splice(0, state.updates.length, ...kept)
+}
+
+function updateObjects(state: State, limit: number): ReadonlyArray<Record<string, unknown>> {
+  return state.updates.slice(0, limit).map(({ id, message }) => ({ update_id: id, message }))
+}
+
+function waitForUpdates(state: State, limit: number, untilMs: number): FakeTelegramPoll {
+  let answered: FakeTelegramResponse | undefined
+  let listener: ((answer: FakeTelegramResponse) => void) | undefined
+  const leave = () => {
+    if (state.waiting?.poll === poll) state.waiting = undefined
+  }
+  const answer = (response: FakeTelegramResponse): FakeTelegramResponse => {
+    if (answered !== undefined) return answered
+    answered = response
+    leave()
+    listener?.(response)
+    return response
+  }
+  const poll: FakeTelegramPoll = {
+    untilMs,
+    onAnswer: (told) => {
+      if (answered === undefined) listener = told
+      else told(answered)
+    },
+    expire: () => answer(accept([])),
+    abandon: leave
+  }
+  state.waiting = { poll, answer, limit }
+  return poll
+}
+
+function endPoll(state: State, description: string): void {
+  const { waiting } = state
+  if (waiting !== undefined) waiting.answer(refuse(state, "getUpdates", 409, description))
+}
+
+function isPoll(answer: FakeTelegramAnswer | FakeTelegramPoll): answer is FakeTelegramPoll {
+  return typeof answer === "object" && "expire" in answer
+}
+
+function say(state: State, text: string, speaker: FakeTelegramSpeaker): number {
+  const chat = chatOf(state, speaker)
+  const messageId = nextMessageId(state, chat)
+  record(state.said, `${chat.id}/${messageId}`)
+  if (!botSees(state, text, chat, speaker) || state.allowedUpdates?.includes("message") === false) return messageId
+  const nowMs = state.options.nowMs()
+  const { from, threadId, replyTo } = speaker
+  const command = /^\/[A-Za-z0-9_]+(@[A-Za-z0-9_]+)?/.exec(text)?.[0]
+  const date = Math.floor(nowMs / 1_000)
+  state.lastUpdateId += 1
+  record(state.updates, {
+    id: state.lastUpdateId,
+    atMs: nowMs,
+    message: {
+      message_id: messageId,
+      from: {
+        id: from.id,
+        is_bot: false,
+        first_name: from.firstName ?? from.username ?? `User ${from.id}`,
+        ...(from.username === undefined ? {} : { username: from.username })
+      },
+      chat: chatObject(chat),
+      date,
+      ...(threadId === undefined ? {} : { message_thread_id: threadId, is_topic_message: true }),
+      ...(replyTo === undefined ? {} : { reply_to_message: { message_id: replyTo, date, chat: chatObject(chat) } }),
+      text,
+      ...(command === undefined ? {} : { entities: [{ type: "bot_command", offset: 0, length: command.length }] })
+    }
+  })
+  const { waiting } = state
+  if (waiting !== undefined) waiting.answer(accept(updateObjects(state, waiting.limit)))
+  return messageId
+}
+
+function chatOf(state: State, { from, chat: wanted }: FakeTelegramSpeaker): FakeTelegramChat {
+  const id = wanted ?? from.id
+  const known = state.chats.get(id)
+  if (known !== undefined) return known
+  const type = id > 0 ? "private" : id <= supergroupIdsBelow ? "supergroup" : "group"
+  const made: FakeTelegramChat = { id, type, title: from.firstName ?? from.username ?? `Chat ${id}` }
+  state.chats.set(id, made)
+  return made
+}
+
+const supergroupIdsBelow = -1_000_000_000_000 // Bot API: -100 in front of the channel's id
+
+/** Source: core.telegram.org/bots/features, "Privacy mode"; it is on unless @BotFather is told otherwise. */
+function botSees(state: State, text: string, chat: FakeTelegramChat, { replyTo }: FakeTelegramSpeaker): boolean {
+  if (chat.type === "private") return true
+  const addressed = /^\/[A-Za-z0-9_]+(?:@([A-Za-z0-9_]+))?/.exec(text)
+  if (addressed !== null) return addressed[1] === undefined || addressed[1].toLowerCase() === botName
+  return state.messages.some((message) => message.chatId === chat.id && message.messageId === replyTo)
 }
 
 // The order is the real one: the text first, then reply and markup, the chat, the topic, the message replied to, what is
@@ -549,7 +771,9 @@ function readReply(raw: unknown): Reply | string | undefined {
 function findReplied(state: State, chatId: number, reply: Reply | undefined): number | "missing" | undefined {
   if (reply === undefined) return undefined
   const inChat = reply.chatId ?? chatId
-  const exists = state.messages.some((message) => message.chatId === inChat && message.messageId === reply.messageId)
+  const exists =
+    state.said.includes(`${inChat}/${reply.messageId}`) ||
+    state.messages.some((message) => message.chatId === inChat && message.messageId === reply.messageId)
   if (exists) return reply.messageId
   // Bot API, ReplyParameters: allow_sending_without_reply is always false for replies to another chat.
   return reply.mayBeMissing && inChat === chatId ? undefined : "missing"
@@ -634,7 +858,7 @@ function botUser(state: State, full: boolean): Record<string, unknown> {
     id: Number.parseInt(state.options.token, 10) || 1,
     is_bot: true,
     first_name: "Fake Telegram",
-    username: "fake_telegram_bot"
+    username: botName
   }
   return full
     ? { ...user, can_join_groups: true, can_read_all_group_messages: false, supports_inline_queries: false }
@@ -839,6 +1063,8 @@ export interface StartFakeTelegramOptions extends FakeTelegramOptions {
   readonly port?: number
   /** Default 127.0.0.1. */
   readonly host?: string
+  /** How a long poll's time passes; default: by the machine's own timers. Rejects where the signal aborts. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 export interface RunningFakeTelegram {
@@ -856,6 +1082,8 @@ export interface RunningFakeTelegram {
  * Next to the Bot API it answers, to anyone who can reach the port:
  * - `GET /__fake/messages`, `/__fake/refusals`, `/__fake/problems`, `/__fake/requests`: the records as JSON
  * - `POST /__fake/mode`: a mode (until changed), a step with `count`, or `{"script":[step, …]}`
+ * - `POST /__fake/say`: `{"text":…,"from":{"id":…},"chat":…}`, a person writes; the answer holds `messageId`
+ * - `POST /__fake/webhook`: `{"url":…}`, null takes it away
  * - `POST /__fake/reset`
  *
  * Fails: rejects where the address cannot be listened on.
@@ -863,7 +1091,10 @@ export interface RunningFakeTelegram {
 export function startFakeTelegram(options: StartFakeTelegramOptions): Promise<RunningFakeTelegram> {
   const core = makeFakeTelegram(options)
   const host = options.host ?? "127.0.0.1"
-  const server = createServer((request, response) => receive(core, request, response))
+  const sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }))
+  const wait = (poll: FakeTelegramPoll, signal: AbortSignal) =>
+    sleep(Math.max(0, poll.untilMs - options.nowMs()), signal)
+  const server = createServer((request, response) => receive(core, wait, request, response))
   return new Promise((resolve, reject) => {
     server.once("error", reject)
     server.listen(options.port ?? 0, host, () => {
@@ -886,7 +1117,9 @@ function isAnyHost(host: string): boolean {
   return host === "0.0.0.0" || host === "::"
 }
 
-function receive(core: FakeTelegram, request: IncomingMessage, response: ServerResponse): void {
+type Wait = (poll: FakeTelegramPoll, signal: AbortSignal) => Promise<void>
+
+function receive(core: FakeTelegram, wait: Wait, request: IncomingMessage, response: ServerResponse): void {
   const chunks: Array<Buffer> = []
   let bytes = 0
   request.on("data", (chunk: Buffer) => {
@@ -914,15 +1147,36 @@ function receive(core: FakeTelegram, request: IncomingMessage, response: ServerR
       request.socket.resetAndDestroy()
       return
     }
-    response.writeHead(answer.status, { ...answer.headers, "content-length": Buffer.byteLength(answer.body) })
-    response.end(answer.body)
+    if (isPoll(answer)) waitWith(answer, wait, response)
+    else write(answer, response)
   })
+}
+
+function waitWith(poll: FakeTelegramPoll, wait: Wait, response: ServerResponse): void {
+  const over = new AbortController()
+  poll.onAnswer((answer) => {
+    over.abort()
+    write(answer, response)
+  })
+  response.on("close", () => {
+    over.abort()
+    poll.abandon()
+  })
+  wait(poll, over.signal).then(
+    () => void poll.expire(),
+    () => undefined
+  )
+}
+
+function write(answer: FakeTelegramResponse, response: ServerResponse): void {
+  response.writeHead(answer.status, { ...answer.headers, "content-length": Buffer.byteLength(answer.body) })
+  response.end(answer.body)
 }
 
 const controlPrefix = "/__fake/"
 
-function route(core: FakeTelegram, request: FakeTelegramRequest): FakeTelegramAnswer {
-  if (!request.path.startsWith(controlPrefix)) return core.handle(request)
+function route(core: FakeTelegram, request: FakeTelegramRequest): FakeTelegramAnswer | FakeTelegramPoll {
+  if (!request.path.startsWith(controlPrefix)) return core.open(request)
   switch (`${request.method} ${request.path.slice(controlPrefix.length)}`) {
     case "GET messages":
       return jsonResponse(200, core.messages)
@@ -934,12 +1188,40 @@ function route(core: FakeTelegram, request: FakeTelegramRequest): FakeTelegramAn
       return jsonResponse(200, core.requests())
     case "POST mode":
       return changeMode(core, parseJson(request.body))
+    case "POST say":
+      return saidByControl(core, parseJson(request.body))
+    case "POST webhook": {
+      const json = parseJson(request.body)
+      const url = isRecord(json) ? json["url"] : undefined
+      if (url !== null && typeof url !== "string") return jsonResponse(400, { ok: false, description: "url, or null" })
+      core.setWebhook(url)
+      return jsonResponse(200, { ok: true })
+    }
     case "POST reset":
       core.reset()
       return jsonResponse(200, { ok: true })
     default:
       return jsonResponse(404, { ok: false, description: "no such control endpoint" })
   }
+}
+
+function saidByControl(core: FakeTelegram, json: unknown): FakeTelegramResponse {
+  const no = (description: string) => jsonResponse(400, { ok: false, description })
+  const { text, from, chat, threadId, replyTo } = isRecord(json) ? json : {}
+  if (typeof text !== "string" || text === "") return no("text must be a string")
+  if (!isRecord(from) || !isPositiveInteger(from["id"])) return no("from must have an id")
+  const { id, username, firstName } = from
+  const messageId = core.say(text, {
+    from: {
+      id,
+      ...(typeof username === "string" ? { username } : {}),
+      ...(typeof firstName === "string" ? { firstName } : {})
+    },
+    ...(isInteger(chat) ? { chat } : {}),
+    ...(isInteger(threadId) ? { threadId } : {}),
+    ...(isInteger(replyTo) ? { replyTo } : {})
+  })
+  return jsonResponse(200, { ok: true, messageId })
 }
 
 function changeMode(core: FakeTelegram, json: unknown): FakeTelegramResponse {

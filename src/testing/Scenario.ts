@@ -6,18 +6,19 @@
  */
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { HttpClient } from "effect/http"
-import { run } from "../App.ts"
+import { layerBoard, run } from "../App.ts"
 import { type Leaving, departure } from "../base/Departure.ts"
 import { Http } from "../base/Http.ts"
 import { Settings } from "../base/Keys.ts"
 import { Loops } from "../base/Loops.ts"
 import { Output } from "../base/Output.ts"
+import { type Disk, disk as stateDisk } from "../base/StateFile.ts"
 import { hostFs } from "../collector/host/HostFs.ts"
 import type { Finding } from "../collector/probe/Finding.ts"
 import { probes } from "../collector/probe/Probes.ts"
 import { readSettings } from "../Settings.ts"
 import { Journal, layerLogger } from "../status/Journal.ts"
-import { StatusBoard } from "../status/StatusBoard.ts"
+import { type FakeStateDisk, makeFakeStateDisk } from "./FakeStateDisk.ts"
 import type { FakeEngine, FakeEngineOptions } from "./FakeEngine.ts"
 import * as FakeEngineServer from "./FakeEngineServer.ts"
 import { type FakeHost, makeFakeHost } from "./FakeHost.ts"
@@ -29,6 +30,8 @@ export interface ScenarioOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly engine?: Omit<FakeEngineOptions, "nowMs">
   readonly telegramLimits?: Partial<FakeTelegramLimits>
+  /** Of another scenario, whose state file this one takes over. */
+  readonly disk?: FakeStateDisk
 }
 
 export interface Scenario {
@@ -45,10 +48,14 @@ export interface Scenario {
   readonly journal: () => ReadonlyArray<Readonly<Record<string, unknown>>>
   /** Everything written so far, journal and console, as it was. */
   readonly written: () => string
-  /** Starts the watchdog and returns at once. */
+  /** Starts the watchdog and returns at once; after `leave` or `kill` it starts another, in the same world. */
   readonly start: Effect.Effect<void>
   /** Tells it to leave, and waits until it has. */
   readonly leave: Effect.Effect<void>
+  /** Ends it as SIGKILL does: nothing of it is heard, sent or written from now on. */
+  readonly kill: Effect.Effect<void>
+  /** Where a state file would be; it outlives each start. */
+  readonly disk: FakeStateDisk
   /** Texts of the messages Telegram has accepted, from the n-th on. */
   readonly told: (from?: number) => ReadonlyArray<string>
   /** What it wanted to leave with, of its own account; null if it did not. */
@@ -85,6 +92,41 @@ const environmentOf = (given: Readonly<Record<string, string>>): Readonly<Record
   ...given
 })
 
+/** One start of the watchdog. */
+interface Life {
+  readonly runId: string
+  readonly scope: Scope.Closeable
+  killed: boolean
+  running: Fiber.Fiber<unknown> | null
+}
+
+/** A process that was killed gets no answer, and does nothing more. */
+const unlessKilled = <A, E, R>(life: Life, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => (life.killed ? Effect.never : effect)).pipe(
+    Effect.filterOrElse(
+      () => !life.killed,
+      () => Effect.never
+    )
+  )
+
+const outputOf = (life: Life, out: Array<string>, err: Array<string>): Layer.Layer<Output> =>
+  Layer.effect(
+    Output,
+    Effect.map(Output, (output) => ({
+      ...output,
+      out: (line) => (life.killed ? Effect.void : output.out(line)),
+      err: (line) => (life.killed ? Effect.void : output.err(line))
+    }))
+  ).pipe(Layer.provide(Output.layerMemory(out, err)))
+
+const diskOf = (life: Life, disk: Disk): Disk => ({
+  read: (file, bytesMax) => unlessKilled(life, disk.read(file, bytesMax)),
+  create: (file, text) => unlessKilled(life, disk.create(file, text)),
+  sync: (file) => unlessKilled(life, disk.sync(file)),
+  rename: (from, to) => unlessKilled(life, disk.rename(from, to)),
+  remove: (file) => unlessKilled(life, disk.remove(file))
+})
+
 /**
  * Makes a world and a watchdog in it, not yet started. Fails: never; settings that are refused are the test's bug.
  */
@@ -108,6 +150,7 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
       request: (leaving) => Effect.sync(() => void (departed ??= leaving)),
       requested: Effect.never
     })
+    const disk = options.disk ?? makeFakeStateDisk()
     const out: Array<string> = []
     const err: Array<string> = []
 
@@ -120,27 +163,44 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
     })
 
     const settings = yield* Effect.orDie(readSettings(environmentOf(options.env ?? {})))
-    const layerWorld = Layer.mergeAll(
-      Journal.layer("scenario"),
-      layerLogger,
-      Loops.layer,
-      StatusBoard.layerNone,
-      layerDeparture,
-      Layer.succeed(hostFs, host.hostFs),
-      Layer.succeed(
-        probes,
-        Effect.succeed({
-          target: ({ name }) => Effect.sync(() => dependencies.get(name) ?? wellDependency),
-          witness: () => Effect.succeed(wellDependency)
-        })
+    const layerWorldOf = (life: Life) => {
+      const clientTo = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+        HttpClient.make((request) => unlessKilled(life, client.execute(request)))
+      const layerParts = Layer.mergeAll(
+        Journal.layer(life.runId),
+        layerLogger,
+        Loops.layer,
+        layerDeparture,
+        Layer.succeed(hostFs, host.hostFs),
+        Layer.succeed(stateDisk, diskOf(life, disk.disk)),
+        Layer.succeed(
+          probes,
+          Effect.succeed({
+            target: ({ name }) => Effect.sync(() => dependencies.get(name) ?? wellDependency),
+            witness: () => Effect.succeed(wellDependency)
+          })
+        )
       )
-    ).pipe(
-      Layer.provideMerge(Output.layerMemory(out, err)),
-      Layer.provideMerge(Layer.succeed(Settings, settings)),
-      Layer.provideMerge(Http.layerTest((route) => (route._tag === "Unix" ? toEngine : byHost)))
+      return layerBoard("scenario").pipe(
+        Layer.provideMerge(layerParts),
+        Layer.provideMerge(outputOf(life, out, err)),
+        Layer.provideMerge(Layer.succeed(Settings, settings)),
+        Layer.provideMerge(Http.layerTest((route) => clientTo(route._tag === "Unix" ? toEngine : byHost)))
+      )
+    }
+    let lives = 0
+    let life: Life | null = null
+    const end = (ending: (life: Life) => Effect.Effect<unknown>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const ended = life
+        life = null
+        return ended === null ? Effect.void : Effect.asVoid(ending(ended))
+      })
+
+    yield* Scope.addFinalizer(
+      outer,
+      end(({ scope }) => Scope.close(scope, Exit.void))
     )
-    const life = yield* Scope.fork(outer)
-    let running: Fiber.Fiber<unknown> | null = null
 
     return {
       engine,
@@ -151,15 +211,30 @@ export const make = (options: ScenarioOptions = {}): Effect.Effect<Scenario, nev
       cutTelegram: (errno) => void (cut = errno),
       journal: () => out.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>),
       written: () => [...out, ...err].join("\n"),
+      disk,
       start: Effect.gen(function* () {
-        const world = yield* Layer.buildWithScope(layerWorld, life)
-        running = yield* Effect.forkIn(Effect.scoped(run).pipe(Effect.provideContext(world)), life)
+        lives += 1
+        // Not a child of the outer one: that would wait for a life that was killed.
+        const scope = yield* Scope.make()
+        const started: Life = {
+          runId: lives === 1 ? "scenario" : `scenario-${lives}`,
+          scope,
+          killed: false,
+          running: null
+        }
+        life = started
+        const world = yield* Layer.buildWithScope(layerWorldOf(started), scope)
+        started.running = yield* Effect.forkIn(Effect.scoped(run).pipe(Effect.provideContext(world)), scope)
         yield* Effect.yieldNow
       }),
-      leave: Effect.suspend(() => (running === null ? Effect.void : Fiber.interrupt(running))).pipe(
-        Effect.andThen(Scope.close(life, Exit.void)),
-        Effect.asVoid
+      leave: end(({ running, scope }) =>
+        Effect.andThen(running === null ? Effect.void : Fiber.interrupt(running), Scope.close(scope, Exit.void))
       ),
+      kill: end((killed) => {
+        killed.killed = true
+        // What it would still do at its end leads nowhere, and nobody waits for it.
+        return Effect.forkDetach(Scope.close(killed.scope, Exit.void))
+      }),
       departed: () => departed,
       told: (from = 0) => telegram.messages.slice(from).map((message) => message.text)
     }

@@ -133,6 +133,38 @@ describe("url", () => {
   })
 })
 
+describe("secretUrl, secretUrls", () => {
+  const one = Keys.secretUrl("X", { about: "", fallback: undefined })
+  const many = Keys.secretUrls("X", { about: "", fallback: undefined })
+
+  it("take http and https only", () => {
+    assert.deepStrictEqual(
+      ["https://e.org/x", "ftp://e.org", "e.org", ""].map((raw) => Result.isSuccess(one.parse(raw))),
+      [true, false, false, false]
+    )
+    assert.deepStrictEqual(
+      ["http://a http://b,\nhttps://c", "http://a,b", " , ", ""].map((raw) => Result.isSuccess(many.parse(raw))),
+      [true, false, false, false]
+    )
+  })
+
+  it("show no secret, in whatever way they are printed", () => {
+    const secret = "hunter2"
+    const both: ReadonlyArray<Keys.AnyKey> = [one, many]
+    for (const key of both) {
+      const value = Result.getOrThrow(key.parse(`https://me:${secret}@e.org/x?k=${secret}`))
+
+      const printed = [(key.show as (value: unknown) => string)(value), inspect(value), JSON.stringify(value)]
+      assert.notInclude(printed.join(" "), secret)
+      assert.isTrue(key.secret)
+    }
+  })
+
+  it("have a file that may be as long as a list", () => {
+    assert.deepStrictEqual([one.fileUnitsMax, many.fileUnitsMax], [undefined, 65_536])
+  })
+})
+
 describe("secretOptional", () => {
   const key = Keys.secretOptional("X", { about: "", fallback: undefined, pattern: /^\d+$/, expected: "digits" })
 

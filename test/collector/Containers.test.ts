@@ -1087,7 +1087,8 @@ describe("the collector", () => {
       const fallback = keys.host.fallback
       const settings = Layer.succeed(Settings, {
         get: (key) => (key.name === keys.host.name ? ("unix:///no/such/docker.sock" as never) : key.fallback),
-        isSet: () => false
+        isSet: () => false,
+        origin: () => "default"
       })
       const context = yield* Layer.build(
         Containers.layer.pipe(

@@ -293,6 +293,11 @@ describe("retirement", () => {
 })
 
 describe("the journal", () => {
+  const lines = (journal: ReadonlyArray<Fields>, signal = "a") =>
+    journal
+      .filter((line) => line["signal"] === signal || line["event"] === "ticks")
+      .map(({ event, first, tick, _tag }) => [event, tick ?? first, ...(_tag === undefined ? [] : [_tag])])
+
   it.effect("has a line for each change of an observation, not for each look", () =>
     polling(
       ({ number }) => {
@@ -303,14 +308,67 @@ describe("the journal", () => {
         Effect.gen(function* () {
           yield* pass(60_000)
 
-          const lines = journal.filter(({ signal }) => signal === "a")
+          assert.deepStrictEqual(lines(journal), [
+            ["observation", 1, "Seen"],
+            ["observation", 3, "Missed"],
+            ["observation", 4, "Missed"]
+          ])
+        })
+    )
+  )
+
+  it.effect("has when ticks were, thirty a line", () =>
+    polling(
+      ({ number }) => Effect.as(Effect.sleep(number === 7 ? 25_000 : 40), report(look("a"))),
+      ({ journal }) =>
+        Effect.gen(function* () {
+          yield* pass(320_000)
+
+          const { asOfMs, everyMs, lateUs, tookMs } = journal.find(({ event }) => event === "ticks") ?? {}
           assert.deepStrictEqual(
-            lines.map(({ event, tick, _tag }) => [event, tick, _tag]),
-            [
-              ["observation", 1, "Seen"],
-              ["observation", 3, "Missed"],
-              ["observation", 4, "Missed"]
-            ]
+            { asOfMs, everyMs, lateUs, tookMs },
+            {
+              asOfMs: 0,
+              everyMs: 10_000,
+              lateUs: Array.from({ length: 29 }, () => 0),
+              tookMs: Array.from({ length: 30 }, (_, at) => (at === 6 ? 7_000 : 40))
+            }
+          )
+        })
+    )
+  )
+
+  it.effect("has each look that is missing from a report, complete or not, and when it is back", () =>
+    polling(
+      ({ number }) =>
+        Effect.succeed({ ...report(...(number === 2 || number === 3 ? [] : [look("a")])), complete: number !== 2 }),
+      ({ journal }) =>
+        Effect.gen(function* () {
+          yield* pass(60_000)
+
+          assert.deepStrictEqual(lines(journal), [
+            ["observation", 1, "Seen"],
+            ["absent", 2],
+            ["observation", 4, "Seen"]
+          ])
+        })
+    )
+  )
+
+  it.effect("has a tick that broke the poller itself, with whom it had looked at", () =>
+    polling(
+      ({ number }) =>
+        Effect.succeed(
+          number === 3 ? report(look("a"), undefined as unknown as SignalLook) : report(look("a"), look("b"))
+        ),
+      ({ journal }) =>
+        Effect.gen(function* () {
+          yield* pass(30_000)
+
+          const { broken, first, tookMs } = journal.find(({ event }) => event === "ticks") ?? {}
+          assert.deepStrictEqual(
+            { broken, first, tookMs },
+            { broken: { tick: 3, asOfMs: 20_000, looked: ["source:test", "a"] }, first: 1, tookMs: [0, 0] }
           )
         })
     )

@@ -5,8 +5,10 @@ import {
   type EntryKind,
   type Rendering,
   blankEntry,
+  drillSignal,
   durationText,
   iconOf,
+  minimalText,
   rank,
   rings,
   wordEntry
@@ -65,7 +67,7 @@ describe("wordEntry", () => {
     [
       "a reminder",
       entry("reminder", { active: true, evidence: because }),
-      "🔁 still: exit code 137",
+      "🔁 still down: exit code 137",
       "since t10 (1 min 30 s) · box"
     ],
     [
@@ -79,7 +81,25 @@ describe("wordEntry", () => {
       "one late line",
       entry("late", { endedMs: 70_000, times: 3 }),
       "🕓 was down (3 times), told late",
+      "between t10 and t70 · box"
+    ],
+    [
+      "one line of what came and went while muted",
+      entry("late", { endedMs: 70_000, muted: true, evidence: because }),
+      "🕓 was down while muted: exit code 137",
       "down t10–t70 (1 min) · box"
+    ],
+    [
+      "late, of what is full and not down",
+      entry("late", { signal: "disk:/var", endedMs: 70_000 }),
+      "🕓 was active, told late",
+      "active t10–t70 (1 min) · box"
+    ],
+    [
+      "a reminder of flapping",
+      entry("reminder", { active: true, flapping: true, times: 412, evidence: because }),
+      "🔁 still flapping, raised 412 times: exit code 137",
+      "since t10 (1 min 30 s) · box"
     ],
     [
       "gone",
@@ -97,9 +117,21 @@ describe("wordEntry", () => {
       "settled down",
       entry("settled", { active: true, evidence: because }),
       "〰️ settled: stays down: exit code 137",
-      "since t10 (1 min 30 s) · box"
+      "flapped since t10 (1 min 30 s) · box"
     ],
-    ["settled well", entry("settled", { endedMs: 70_000 }), "〰️ settled: stays well", "down t10–t70 (1 min) · box"],
+    ["settled well", entry("settled", { endedMs: 70_000 }), "〰️ settled: stays well", "flapped t10–t70 (1 min) · box"],
+    [
+      "a notice, which has no span",
+      entry("notice", { active: true, evidence: { summary: "started", details: ["twice"] } }),
+      "ℹ️ started",
+      "box"
+    ],
+    [
+      "a drill's end",
+      entry("recovered", { signal: drillSignal, endedMs: 20_000 }),
+      "🧪 is over: the end of an alert arrives too",
+      "active t10–t20 (10 s) · box"
+    ],
     ["a drill", entry("drill"), "🧪 drill", "since t10 (1 min 30 s) · box"]
   ]
 
@@ -118,6 +150,17 @@ describe("wordEntry", () => {
     assert.deepStrictEqual(ended.lines.slice(1), [])
   })
 
+  it("says how often it was raised before it could be told", () => {
+    const { lines } = wordEntry(entry("alert", { active: true, times: 3 }), rendering)
+
+    assert.include(lines, "raised 3 times before this could be told")
+  })
+
+  it("can be cut down to what no channel can mind: icon, id and kind", () => {
+    assert.strictEqual(minimalText(entry("alert", { evidence: because })), "🔴 container:api: alert")
+    assert.strictEqual(minimalText(entry("recovered")), "✅ container:api: recovered")
+  })
+
   it("owns up to doubts", () => {
     const { lines } = wordEntry(entry("recovered", { repeated: true, alertUncertain: true }), rendering)
 
@@ -129,7 +172,18 @@ describe("wordEntry", () => {
     "gives the id verbatim, at its place and nowhere else, and never fails, whatever the evidence holds",
     [
       Schema.String,
-      Schema.Literals(["alert", "again", "reminder", "recovered", "late", "gone", "flapping", "settled", "drill"]),
+      Schema.Literals([
+        "alert",
+        "again",
+        "reminder",
+        "recovered",
+        "late",
+        "gone",
+        "flapping",
+        "settled",
+        "drill",
+        "notice"
+      ]),
       Schema.Boolean,
       Schema.NullOr(Schema.Finite),
       Schema.String,

@@ -1,63 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Queue, Random, Scope } from "effect"
-import { TestClock } from "effect/testing"
-import { Output } from "../../src/base/Output.ts"
-import type { Alert } from "../../src/decision/index.ts"
-import { Alerts } from "../../src/queue/Alerts.ts"
-import { Dispatcher, flushMs } from "../../src/queue/Dispatcher.ts"
-import { Console } from "../../src/sink/Console.ts"
-import type { Sink } from "../../src/sink/Sink.ts"
-import { type Heard, alert, layerCourier, makeHeard, permanent, quiesce, scripted, sinkError } from "./scripted.ts"
+import { Effect, Schema } from "effect"
+import * as Arbitrary from "effect/Arbitrary"
+import { monotonicMs } from "../../src/base/Monotonic.ts"
+import type { DecisionKind, Entry } from "../../src/decision/index.ts"
+import { flushMs } from "../../src/queue/Dispatcher.ts"
+import type { SinkError } from "../../src/sink/Sink.ts"
+import { makeReader } from "./reader.ts"
+import { alert, dispatching, pass, permanent, scripted, sinkError } from "./scripted.ts"
 
-interface Desk {
-  readonly heard: Heard
-  /** What the console shows. */
-  readonly shown: ReadonlyArray<string>
-  readonly offer: (...alerts: ReadonlyArray<Alert>) => Effect.Effect<void>
-  readonly dispatcher: Dispatcher["Service"]
-  /** Closes the dispatcher's scope; gives the time at which that was done, once it was. */
-  readonly leave: Effect.Effect<ReadonlyArray<number>>
-}
-
-const noJitter = Layer.succeed(Random.Random, { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 })
-
-const dispatching = (sinks: ReadonlyArray<Sink>, self: (desk: Desk) => Effect.Effect<void>): Effect.Effect<void> => {
-  const heard = makeHeard()
-  const shown: Array<string> = []
-  const output = Output.layerMemory([], shown)
-  const world = Layer.mergeAll(layerCourier(heard), noJitter, output, Layer.provide(Console.layer, output))
-  return Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const stages = Dispatcher.layer(sinks).pipe(Layer.provideMerge(Alerts.layer), Layer.provideMerge(world))
-    const context = yield* Layer.buildWithScope(stages, scope)
-    yield* Effect.gen(function* () {
-      const alerts = yield* Alerts
-      yield* quiesce
-      yield* self({
-        heard,
-        shown,
-        offer: (...given) =>
-          Effect.andThen(
-            Effect.forEach(given, (one) => Queue.offer(alerts, one), { discard: true }),
-            quiesce
-          ),
-        dispatcher: yield* Dispatcher,
-        leave: Effect.gen(function* () {
-          const done: Array<number> = []
-          const leaving = Effect.andThen(
-            Scope.close(scope, Exit.void),
-            Effect.clockWith((clock) => Effect.sync(() => done.push(clock.currentTimeMillisUnsafe())))
-          )
-          yield* Effect.forkChild(leaving)
-          yield* quiesce
-          return done
-        })
-      })
-    }).pipe(Effect.provideContext(context))
-  })
-}
-
-const pass = (ms: number): Effect.Effect<void> => Effect.andThen(TestClock.adjust(ms), quiesce)
 const said = (one: ReturnType<typeof scripted>): ReadonlyArray<string> => one.told.map((sent) => sent.what)
 
 describe("handing out", () => {
@@ -65,7 +15,7 @@ describe("handing out", () => {
     const slow = scripted("slow")
     const quick = scripted("quick")
     slow.script.push(Effect.never)
-    return dispatching([slow.sink, quick.sink], ({ offer }) =>
+    return dispatching({ primaries: [slow.sink, quick.sink] }, ({ offer }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"))
         yield* pass(1_000)
@@ -80,7 +30,7 @@ describe("handing out", () => {
   it.effect("takes in more than any buffer holds while a sink hangs, and owes one entry for each signal", () => {
     const one = scripted()
     one.script.push(Effect.never)
-    return dispatching([one.sink], ({ offer, dispatcher }) =>
+    return dispatching({ primaries: [one.sink] }, ({ offer, dispatcher }) =>
       Effect.gen(function* () {
         for (let round = 0; round < 50; round++) {
           const kind = round % 2 === 0 ? "alert" : "recover"
@@ -104,7 +54,7 @@ describe("handing out", () => {
       verify: Effect.die("cannot even say")
     })
     const well = scripted("well")
-    return dispatching([broken.sink, well.sink], ({ offer }) =>
+    return dispatching({ primaries: [broken.sink, well.sink] }, ({ offer }) =>
       Effect.gen(function* () {
         // More than any mailbox holds.
         for (let round = 0; round < 60; round++) {
@@ -119,7 +69,7 @@ describe("handing out", () => {
   })
 
   it.effect("goes to the console where there is no sink, and shows it once", () =>
-    dispatching([], ({ offer, shown, dispatcher }) =>
+    dispatching({ primaries: [] }, ({ offer, shown, dispatcher }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"))
 
@@ -136,7 +86,7 @@ describe("handing out", () => {
   it.effect("shows on the console what a sink was told, when it was told", () => {
     const one = scripted()
     one.script.push(Effect.fail(sinkError()))
-    return dispatching([one.sink], ({ offer, shown }) =>
+    return dispatching({ primaries: [one.sink] }, ({ offer, shown }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"))
         yield* pass(999)
@@ -154,7 +104,7 @@ describe("a sink that turns red", () => {
     const red = scripted("red")
     const other = scripted("other")
     red.script.push(Effect.fail(permanent), Effect.fail(permanent))
-    return dispatching([red.sink, other.sink], ({ offer }) =>
+    return dispatching({ primaries: [red.sink, other.sink] }, ({ offer }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"))
         yield* pass(1_000)
@@ -174,7 +124,7 @@ describe("a sink that turns red", () => {
   it.effect("is told by sinks that start after it, too", () => {
     const red = scripted("red", { verify: Effect.fail(permanent) })
     const other = scripted("other")
-    return dispatching([red.sink, other.sink], () =>
+    return dispatching({ primaries: [red.sink, other.sink] }, () =>
       Effect.gen(function* () {
         yield* pass(1_000)
 
@@ -185,10 +135,76 @@ describe("a sink that turns red", () => {
   })
 })
 
+describe("a mute", () => {
+  it.effect(
+    "holds what it covers from that very moment; at its end what is true is told, and what came and went is listed",
+    () => {
+      const one = scripted()
+      return dispatching({ primaries: [one.sink] }, ({ offer, mutes }) =>
+        Effect.gen(function* () {
+          yield* offer(alert("alert", "container:old"))
+          yield* pass(20_000)
+          yield* mutes.mute({ pattern: "container:*", untilMs: 600_000, by: "@ann" })
+          yield* offer(
+            alert("recover", "container:old", { atMs: 20_000 }),
+            alert("alert", "container:short", { atMs: 21_000, sinceMs: 21_000 }),
+            alert("recover", "container:short", { atMs: 25_000 }),
+            alert("alert", "container:new", { atMs: 26_000, sinceMs: 26_000 }),
+            alert("alert", "disk:/", { atMs: 27_000 })
+          )
+          yield* pass(580_000 - 1)
+          assert.deepStrictEqual(said(one), ["alert container:old", "alert disk:/"])
+
+          yield* pass(1)
+          assert.deepStrictEqual(said(one).slice(2), [
+            "alert container:new, recovered container:old, late container:short"
+          ])
+          assert.isTrue(one.told[2]?.draft.entries[2]?.muted)
+        })
+      )
+    }
+  )
+
+  it.effect("ends at once when it is taken back, and drops reminders meanwhile", () => {
+    const one = scripted()
+    return dispatching({ primaries: [one.sink] }, ({ offer, mutes }) =>
+      Effect.gen(function* () {
+        yield* offer(alert("alert", "a"))
+        yield* pass(20_000)
+        yield* mutes.mute({ pattern: "*", untilMs: 9e9, by: "@ann" })
+        yield* offer(alert("remind", "a", { atMs: 2_000_000 }), alert("alert", "b", { atMs: 2_000_000 }))
+        yield* pass(60_000)
+        assert.deepStrictEqual(said(one), ["alert a"])
+
+        yield* mutes.unmute("*")
+        yield* pass(0)
+        assert.deepStrictEqual(said(one), ["alert a", "alert b"])
+      })
+    )
+  })
+
+  it.effect("of everything covers sinks that turn red", () => {
+    const red = scripted("red")
+    const other = scripted("other")
+    red.script.push(Effect.fail(permanent))
+    return dispatching({ primaries: [red.sink, other.sink] }, ({ offer, mutes }) =>
+      Effect.gen(function* () {
+        yield* offer(alert("alert", "a"))
+        yield* mutes.mute({ pattern: "*", untilMs: 60_000, by: "maintenance" })
+        yield* pass(59_999)
+        const before = said(other)
+        yield* pass(1_001)
+
+        assert.deepStrictEqual([before, said(other)], [["alert a"], ["alert a", "alert sink:red"]])
+      })
+    )
+  })
+})
+
 describe("leaving", () => {
   it.effect("hands out what still waits in the queue, and is gone as soon as all is told", () => {
     const one = scripted()
-    return dispatching([one.sink], ({ offer, leave }) =>
+    return dispatching({ primaries: [one.sink] }, ({ offer, leave }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"), alert("alert", "b"))
 
@@ -204,23 +220,21 @@ describe("leaving", () => {
   it.effect("takes five seconds at most, however many sinks hang, and writes what is unsent of each", () => {
     const sinks = ["x", "y", "z"].map((name) => scripted(name))
     for (const one of sinks) one.script.push(Effect.never, Effect.never)
-    return dispatching(
-      sinks.map(({ sink }) => sink),
-      ({ offer, leave, heard }) =>
-        Effect.gen(function* () {
-          yield* offer(alert("alert", "a"))
+    return dispatching({ primaries: sinks.map(({ sink }) => sink) }, ({ offer, leave, heard }) =>
+      Effect.gen(function* () {
+        yield* offer(alert("alert", "a"))
 
-          const left = yield* leave
-          yield* pass(flushMs - 1)
-          assert.deepStrictEqual(left, [])
+        const left = yield* leave
+        yield* pass(flushMs - 1)
+        assert.deepStrictEqual(left, [])
 
-          yield* pass(1)
-          assert.deepStrictEqual(left, [5_000])
-          assert.deepStrictEqual(
-            heard.journal.filter(({ event }) => event === "unsent").map(({ sink }) => sink),
-            ["x", "y", "z"]
-          )
-        })
+        yield* pass(1)
+        assert.deepStrictEqual(left, [5_000])
+        assert.deepStrictEqual(
+          heard.journal.filter(({ event }) => event === "unsent").map(({ sink }) => sink),
+          ["x", "y", "z"]
+        )
+      })
     )
   })
 
@@ -229,7 +243,7 @@ describe("leaving", () => {
     const well = scripted("well")
     late.script.push(Effect.fail(sinkError({ retryAfterMs: 60_000 })))
     well.script.push(Effect.sleep(2_000))
-    return dispatching([late.sink, well.sink], ({ offer, leave, heard }) =>
+    return dispatching({ primaries: [late.sink, well.sink] }, ({ offer, leave, heard }) =>
       Effect.gen(function* () {
         yield* offer(alert("alert", "a"))
 
@@ -247,4 +261,141 @@ describe("leaving", () => {
       })
     )
   })
+})
+
+/* Laws, through the whole of it: the actor, its clock, its back-off and a new process. The reader shares no code with any of it. */
+
+const Act = Schema.Struct({
+  signal: Schema.Literals(["a", "b", "c"]),
+  does: Schema.Literals([
+    "raise",
+    "raise",
+    "clear",
+    "clear",
+    "flap",
+    "settleDown",
+    "settleWell",
+    "gone",
+    "remind",
+    "mute",
+    "unmute",
+    "fails",
+    "arrivesUnanswered",
+    "lostUnanswered",
+    "refusedForGood",
+    "hangs",
+    "works",
+    "wait",
+    "waitLong",
+    "restart"
+  ])
+})
+type Does = (typeof Act.Type)["does"]
+type Side = "clear" | "active" | "flapping"
+const acts = Arbitrary.array(Arbitrary.schema(Act), { maxLength: 50 })
+
+const decides = (side: Side, does: Does): readonly [DecisionKind, Side] | undefined => {
+  if (does === "raise" && side === "clear") return ["alert", "active"]
+  if (does === "flap" && side === "clear") return ["flapping", "flapping"]
+  if (does === "clear" && side === "active") return ["recover", "clear"]
+  if (does === "settleDown" && side === "flapping") return ["settled", "active"]
+  if (does === "settleWell" && side === "flapping") return ["settled", "clear"]
+  if (does === "gone" && side !== "clear") return ["gone", "clear"]
+  if (does === "remind" && side !== "clear") return ["remind", side]
+  return undefined
+}
+
+const outcomes: Partial<Record<Does, Effect.Effect<unknown, SinkError>>> = {
+  fails: Effect.fail(sinkError()),
+  lostUnanswered: Effect.fail(sinkError({ reason: "Timeout", maybeSent: true })),
+  refusedForGood: Effect.fail(permanent),
+  hangs: Effect.never
+}
+
+const live = (history: ReadonlyArray<typeof Act.Type>) => {
+  const reader = makeReader()
+  const sides = new Map<string, Side>()
+  let happened = 0
+  let handedOver: unknown
+  let life = 0
+  let left = [...history]
+  let over = false
+  const how: { next: Does } = { next: "works" }
+
+  /** Said within a send it would pass for a bug of the sink, and the message for one that may have arrived. */
+  const objections: Array<unknown> = []
+  const hear = (entries: ReadonlyArray<Entry>, answered: boolean): void => {
+    try {
+      for (const entry of entries) reader.hear(entry, answered)
+    } catch (objection) {
+      objections.push(objection)
+    }
+  }
+
+  /** A process dies with whatever it had under way: nothing of it arrives after that. */
+  const sinkOf = (mine: number) =>
+    scripted("telegram", {
+      send: ({ entries }) =>
+        Effect.suspend((): Effect.Effect<{ reference: string; moved: boolean }, SinkError> => {
+          if (mine !== life) return Effect.never
+          const arrives = how.next === "works" || how.next === "arrivesUnanswered"
+          if (arrives) hear(entries, how.next === "works")
+          if (how.next === "works") return Effect.succeed({ reference: "1", moved: false })
+          const failure = outcomes[how.next] ?? Effect.fail(sinkError({ reason: "Timeout", maybeSent: true }))
+          return Effect.as(failure, { reference: "1", moved: false })
+        })
+    }).sink
+
+  const one = Effect.suspend(() =>
+    dispatching({ primaries: [sinkOf(life)], handedOver }, ({ offer, mutes, dispatcher }) =>
+      Effect.gen(function* () {
+        while (left.length > 0) {
+          const [act, ...rest] = left
+          left = rest
+          if (act === undefined) break
+          yield* pass(700)
+          const { signal, does } = act
+          const decided = decides(sides.get(signal) ?? "clear", does)
+          const nowMs = yield* monotonicMs
+          if (decided !== undefined) {
+            const [kind, side] = decided
+            sides.set(signal, side)
+            const evidence = { summary: String(++happened), details: [] }
+            yield* offer(alert(kind, signal, { atMs: nowMs, sinceMs: nowMs, active: side !== "clear", evidence }))
+          } else if (does === "mute") yield* mutes.mute({ pattern: signal, untilMs: nowMs + 3_600_000, by: "@ann" })
+          else if (does === "unmute") yield* mutes.unmute(signal)
+          else if (does === "works" || does === "arrivesUnanswered" || outcomes[does] !== undefined) how.next = does
+          else if (does === "wait") yield* pass(5_000)
+          else if (does === "waitLong") yield* pass(700_000)
+          else if (does === "restart") {
+            handedOver = JSON.parse(JSON.stringify(yield* dispatcher.handover))
+            life += 1
+            return
+          }
+        }
+        over = true
+        how.next = "works"
+        // A hang of a minute, a back-off of a minute, a probe of ten, a mute of an hour.
+        yield* pass(3_600_000 + 900_000)
+        const [health] = yield* dispatcher.health
+        assert.deepInclude(health, { waiting: 0, red: false, problem: null })
+      })
+    )
+  )
+  return Effect.gen(function* () {
+    yield* Effect.repeat(one, { until: () => over })
+    assert.deepStrictEqual(objections, [])
+    for (const [signal, side] of sides) {
+      assert.strictEqual(reader.isOpen(signal), side !== "clear", `what the reader believes of ${signal}`)
+    }
+  })
+}
+
+describe("whatever happens, in whatever order, however the sink behaves and whenever the process dies", () => {
+  it.effect.prop(
+    "each signal is told in order, each told fault has one end, and in the end what was told is true and nothing is owed",
+    [acts],
+    ([history]) => live(history),
+    { arbitrary: { runs: 200, size: 50 } }
+  )
 })

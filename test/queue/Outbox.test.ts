@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Arbitrary from "effect/Arbitrary"
 import type { Alert, Decision, DecisionKind, Entry } from "../../src/decision/index.ts"
+import * as Ledger from "../../src/queue/Ledger.ts"
+import { emptyLoad } from "../../src/queue/MessageTrade.ts"
 import * as Outbox from "../../src/queue/Outbox.ts"
+import { makeReader } from "./reader.ts"
 
 const cooldownMs = 60_000
 
@@ -37,7 +40,7 @@ const settledDown = (atMs: number): Alert => alert("settled", atMs, { active: tr
 
 const after = (...alerts: ReadonlyArray<Alert>): Outbox.Outbox => more(Outbox.emptyOutbox, ...alerts)
 const more = (outbox: Outbox.Outbox, ...alerts: ReadonlyArray<Alert>): Outbox.Outbox =>
-  alerts.reduce(Outbox.accept, outbox)
+  alerts.reduce((before, one) => Outbox.accept(before, one), outbox)
 
 const owed = (outbox: Outbox.Outbox): ReadonlyArray<string> =>
   Outbox.allOwed(outbox).map(({ kind, active }) =>
@@ -293,10 +296,12 @@ describe("a reminder", () => {
     assert.deepStrictEqual(owed(outbox), ["reminder"])
   })
 
-  it("is dropped if this sink was told within the cooldown", () => {
-    const outbox = more(toldActive, alert("remind", dueMs - 1))
+  it("is dropped if this sink was told within the cooldown, a tenth of it aside: a message takes its time to arrive", () => {
+    const onTime = more(toldActive, alert("remind", dueMs - cooldownMs / 10))
+    const early = more(toldActive, alert("remind", dueMs - cooldownMs / 10 - 1))
 
-    assert.deepStrictEqual(owed(outbox), [])
+    assert.deepStrictEqual(owed(onTime), ["reminder"])
+    assert.deepStrictEqual(owed(early), [])
   })
 
   it("never joins an undelivered alert", () => {
@@ -342,6 +347,116 @@ describe("a reminder", () => {
   })
 })
 
+describe("a muted signal", () => {
+  const muted = (outbox: Outbox.Outbox, ...alerts: ReadonlyArray<Alert>): Outbox.Outbox =>
+    alerts.reduce((before, one) => Outbox.accept(before, one, true), outbox)
+  const held = (outbox: Outbox.Outbox): ReadonlyArray<Entry> =>
+    Outbox.allOwed(outbox, (signal) => signal === "container:api")
+
+  it("owes nothing while it is muted, whatever happens, and holds back no other", () => {
+    const outbox = more(muted(Outbox.emptyOutbox, alert("alert", 10)), alert("alert", 20, {}, "disk:/"))
+
+    assert.deepStrictEqual(
+      held(outbox).map((entry) => entry.signal),
+      ["disk:/"]
+    )
+    assert.deepStrictEqual(owed(outbox), ["alert", "alert"])
+  })
+
+  it("is told at the end what is true then", () => {
+    assert.deepStrictEqual(owed(muted(toldActive, alert("recover", 3_000))), ["recovered"])
+    assert.deepStrictEqual(owed(muted(toldActive, alert("gone", 3_000))), ["gone"])
+    assert.deepStrictEqual(owed(muted(toldActive, alert("recover", 3_000), alert("alert", 4_000))), ["again"])
+    assert.deepStrictEqual(owed(muted(Outbox.emptyOutbox, alert("flapping", 3_000))), ["flapping"])
+  })
+
+  it("is only listed where all of it came and went while it was muted", () => {
+    const all = muted(
+      Outbox.emptyOutbox,
+      alert("alert", 10),
+      alert("recover", 20),
+      alert("alert", 30),
+      alert("gone", 40)
+    )
+    const begun = muted(after(alert("alert", 10)), alert("recover", 20))
+
+    assert.deepInclude(only(all), { kind: "late", muted: true, times: 2, sinceMs: 10, endedMs: 40 })
+    assert.deepInclude(only(begun), { kind: "late", muted: false })
+  })
+
+  it("has no reminders", () => {
+    assert.deepStrictEqual(owed(muted(toldActive, alert("remind", 2_000 + cooldownMs))), [])
+  })
+})
+
+describe("an entry that is given up", () => {
+  const refused = (sure: boolean, ...meanwhile: ReadonlyArray<Alert>): Outbox.Outbox => {
+    const [under, entries] = frozen(after(alert("alert", 1_000)))
+    return Outbox.giveUp(more(under, ...meanwhile), entries, sure)
+  }
+
+  it("is not owed any more, and leaves no doubt that the reader does not know of it", () => {
+    assert.deepStrictEqual(owed(refused(true)), [])
+    assert.deepStrictEqual(Outbox.openSignals(refused(true)), [])
+    assert.deepStrictEqual([...Outbox.untold(refused(true)).keys()], ["container:api"])
+  })
+
+  it("is owed anew when something changes, and when a reminder falls due", () => {
+    assert.deepStrictEqual(owed(more(refused(true), alert("recover", 2_000))), ["late"])
+    assert.deepStrictEqual(owed(more(refused(true), alert("remind", 90_000))), ["alert"])
+    assert.deepStrictEqual(owed(refused(true, alert("recover", 2_000))), ["late"])
+  })
+
+  it("is owed anew when the sink accepts again, if nothing else went through either", () => {
+    assert.deepStrictEqual(owed(Outbox.takeUp(refused(false))), ["alert"])
+    assert.deepStrictEqual(owed(Outbox.takeUp(refused(true))), [])
+  })
+})
+
+describe("a reader who is to learn only how things end", () => {
+  it("is told the end of what he was told, and nothing that began since", () => {
+    const follow = (outbox: Outbox.Outbox, ...alerts: ReadonlyArray<Alert>): Outbox.Outbox =>
+      alerts.reduce(Outbox.follow, outbox)
+
+    const failedAgain = follow(toldActive, alert("recover", 3_000), alert("alert", 4_000))
+
+    assert.deepStrictEqual(owed(failedAgain), [])
+    assert.deepStrictEqual(owed(follow(failedAgain, alert("recover", 5_000))), ["recovered"])
+    assert.strictEqual(follow(Outbox.emptyOutbox, alert("alert", 1)).size, 0)
+  })
+})
+
+describe("what another sink could not tell", () => {
+  const untoldBy = (outbox: Outbox.Outbox): Outbox.Outbox => Outbox.adopt(Outbox.emptyOutbox, Outbox.untold(outbox))
+
+  it("is a fault of which it was told nothing, in flight or not", () => {
+    const [under] = frozen(after(alert("alert", 1_000)))
+
+    assert.deepStrictEqual(owed(untoldBy(after(alert("alert", 1_000)))), ["alert"])
+    assert.deepStrictEqual(owed(untoldBy(under)), ["alert"])
+    assert.deepStrictEqual(owed(untoldBy(after(alert("alert", 1_000), alert("recover", 2_000)))), ["late"])
+    assert.deepStrictEqual(owed(untoldBy(more(toldActive, alert("recover", 3_000), alert("alert", 4_000)))), ["alert"])
+  })
+
+  it("is a fault that may have been told", () => {
+    const [under, entries] = frozen(after(alert("alert", 1_000)))
+
+    assert.deepStrictEqual(owed(untoldBy(Outbox.maybeDelivered(under, entries, 2_000))), ["alert"])
+  })
+
+  it("is not an end, nor a settling: of that fault somebody knows", () => {
+    assert.strictEqual(Outbox.untold(more(toldActive, alert("recover", 3_000))).size, 0)
+    assert.strictEqual(Outbox.untold(more(toldFlapping, settledDown(3_000))).size, 0)
+  })
+
+  it("is not told again by who has told it", () => {
+    const primary = after(alert("alert", 1_000))
+    const told = tell(untoldBy(primary), 2_000)
+
+    assert.deepStrictEqual(owed(Outbox.adopt(told, Outbox.untold(primary))), [])
+  })
+})
+
 describe("references", () => {
   const reference = (outbox: Outbox.Outbox): string | null => Outbox.referenceOf(outbox, "container:api")
 
@@ -374,62 +489,7 @@ describe("references", () => {
   })
 })
 
-/* Laws. The reader below knows only the kinds and notes of the entries that reached it. */
-
-interface Believed {
-  open: boolean
-  /** The last end came in a message whose answer was lost: the sender does not know that the reader holds it for over. */
-  endUnanswered: boolean
-}
-
-const makeReader = () => {
-  const beliefs = new Map<string, Believed>()
-  const about = (signal: string): Believed => {
-    const found = beliefs.get(signal) ?? { open: false, endUnanswered: false }
-    beliefs.set(signal, found)
-    return found
-  }
-  const hear = (entry: Entry, answered: boolean): void => {
-    const belief = about(entry.signal)
-    const says = `${entry.kind}${entry.active ? " active" : ""} of ${entry.signal}`
-    const open = (): void => void Object.assign(belief, { open: true, endUnanswered: false })
-    const staysDown = ({ alertUncertain }: Entry): void => {
-      assert.isTrue(belief.open || belief.endUnanswered || alertUncertain, `${says}: of nothing`)
-      open()
-    }
-    const ends = (): void => {
-      assert.isTrue(belief.open || entry.repeated || entry.alertUncertain, `${says}: an end without its fault`)
-      Object.assign(belief, { open: false, endUnanswered: !answered })
-    }
-    switch (entry.kind) {
-      case "alert":
-        assert.isTrue(!belief.open || entry.repeated, `${says}: a fault that was told already`)
-        return open()
-      case "flapping":
-        return open()
-      case "again":
-        assert.isTrue(
-          belief.open || belief.endUnanswered || entry.alertUncertain,
-          `${says}: of a fault that was never told`
-        )
-        return open()
-      case "late":
-        assert.isFalse(belief.open, `${says}: while the fault is open`)
-        return
-      case "reminder":
-        assert.isTrue(belief.open, `${says}: of nothing`)
-        return
-      case "settled":
-        return entry.active ? staysDown(entry) : ends()
-      case "recovered":
-      case "gone":
-        return ends()
-      case "drill":
-        throw new Error("an outbox owes no drill")
-    }
-  }
-  return { hear, isOpen: (signal: string) => about(signal).open }
-}
+/* Laws, with a reader who shares no code with the outbox (reader.ts). */
 
 const Act = Schema.Struct({
   signal: Schema.Literals(["a", "b", "c"]),
@@ -449,7 +509,11 @@ const Act = Schema.Struct({
     "delivered",
     "failed",
     "maybeArrived",
-    "maybeLost"
+    "maybeLost",
+    "mute",
+    "unmute",
+    "restartArrived",
+    "restartLost"
   ])
 })
 type Act = typeof Act.Type
@@ -471,8 +535,11 @@ const play = (history: ReadonlyArray<Act>) => {
   const truth = new Map<string, Outbox.Side>()
   const reader = makeReader()
   let outbox = Outbox.emptyOutbox
+  const muted = new Set<string>()
   let under: ReadonlyArray<Entry> = []
   let nowMs = 0
+  let happened = 0
+  const owedNow = (): ReadonlyArray<Entry> => Outbox.allOwed(outbox, (signal) => muted.has(signal))
 
   const freeze = (entries: ReadonlyArray<Entry>): void => {
     if (under.length > 0 || entries.length === 0) return
@@ -489,18 +556,35 @@ const play = (history: ReadonlyArray<Act>) => {
     else if (how === "failed") outbox = Outbox.failed(outbox, entries)
     else outbox = Outbox.maybeDelivered(outbox, entries, nowMs)
   }
+  /** A new process with another clock, an hour later; what was under way may have arrived. */
+  const restart = (arrived: boolean): void => {
+    if (arrived) for (const entry of under) reader.hear(entry, false)
+    under = []
+    const saved = Ledger.freezeMessages({ ...emptyLoad, outbox }, { wallMs: 9e9, monotonicMs: nowMs, runId: "before" })
+    const into = { wallMs: 9e9 + 3_600_000, monotonicMs: 5_000, runId: "after" }
+    const { load, ignored } = Ledger.thawMessages(JSON.parse(JSON.stringify(saved)), into)
+    assert.deepStrictEqual(ignored, [])
+    outbox = load.outbox
+    nowMs = into.monotonicMs
+  }
   const act = ({ signal, does }: Act): void => {
     nowMs += 40_000
     const decided = decides(truth.get(signal) ?? "clear", does)
     if (decided !== undefined) {
       const [kind, side] = decided
       truth.set(signal, side)
-      outbox = Outbox.accept(outbox, alert(kind, nowMs, { active: side !== "clear" }, signal))
-    } else if (does === "freeze") freeze(Outbox.allOwed(outbox))
-    else if (does === "freezeOne") freeze(Outbox.allOwed(outbox).slice(0, 1))
+      const evidence = { summary: String(++happened), details: [] }
+      const what = alert(kind, nowMs, { active: side !== "clear", evidence }, signal)
+      outbox = Outbox.accept(outbox, what, muted.has(signal))
+    } else if (does === "freeze") freeze(owedNow())
+    else if (does === "freezeOne") freeze(owedNow().slice(0, 1))
+    else if (does === "mute") muted.add(signal)
+    else if (does === "unmute") muted.delete(signal)
+    else if (does === "restartArrived" || does === "restartLost") restart(does === "restartArrived")
     else if (under.length > 0 && ["delivered", "failed", "maybeArrived", "maybeLost"].includes(does)) settle(does)
   }
   const drain = (): void => {
+    muted.clear()
     if (under.length > 0) settle("delivered")
     freeze(Outbox.allOwed(outbox))
     if (under.length > 0) settle("delivered")

@@ -81,7 +81,18 @@ const entries = Arbitrary.array(
   Arbitrary.map(
     Arbitrary.all({
       kind: Arbitrary.schema(
-        Schema.Literals(["alert", "again", "reminder", "recovered", "late", "gone", "flapping", "settled", "drill"])
+        Schema.Literals([
+          "alert",
+          "again",
+          "reminder",
+          "recovered",
+          "late",
+          "gone",
+          "flapping",
+          "settled",
+          "drill",
+          "notice"
+        ])
       ),
       signal: stretched,
       summary: stretched,
@@ -185,6 +196,25 @@ describe("entryText", () => {
     assert.isAtMost(long.plain.length, 1_000)
     assert.isTrue(long.plain.endsWith("…"))
     assert.strictEqual(parsed(long.html).text, long.plain)
+  })
+})
+
+describe("a minimal draft", () => {
+  it("says icon, id and kind of each, and nothing that came with it", () => {
+    const evil = entry("alert", "a<b>", { evidence: { summary: "boom", details: ["more"] } })
+    const { plain, html } = messageText({ ...draftOf([evil]), minimal: true })
+
+    assert.strictEqual(plain, "🔴 a<b>: alert")
+    assert.strictEqual(html, "🔴 a&lt;b&gt;: alert")
+  })
+})
+
+describe("a limit of entries", () => {
+  it("holds beside that of length", () => {
+    const many = draftOf(Array.from({ length: 20 }, (_, at) => entry("recovered", `s${at}`)))
+
+    assert.strictEqual(fitting(many, 100_000, 7), 7)
+    assert.strictEqual(fitting(many, 100_000), 20)
   })
 })
 

@@ -17,6 +17,7 @@ import {
   makeFakeTelegram
 } from "../../src/testing/FakeTelegram.ts"
 import { serve } from "../../src/testing/FakeTelegramServer.ts"
+import { startProxy } from "../base/proxy.ts"
 
 const secret = "AAG_this-is-the-secret-half-of-it-0"
 const token = `123456789:${secret}`
@@ -92,7 +93,8 @@ const overHttp = (
 /** The sink against a server in memory, so that time can be the test's. */
 const inMemory = (
   answer: (path: string, body: string) => FakeTelegramResponse | "hang" | "reset",
-  self: (sink: MessageSink, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>
+  self: (sink: MessageSink, words: Words) => Effect.Effect<void, SinkError, Scope.Scope>,
+  settings: Readonly<Record<string, string>> = {}
 ): Effect.Effect<void, SinkError, Scope.Scope> => {
   const words: Words = []
   const client = HttpClient.make((request, url) => {
@@ -110,7 +112,7 @@ const inMemory = (
   })
   return Effect.gen(function* () {
     const sink = yield* makeSink(
-      {},
+      settings,
       Http.layerTest(() => client)
     )
     yield* self(sink, words)
@@ -211,6 +213,19 @@ describe("a refusal", () => {
     ["500", { status: 500 }, { reason: "Server", retryable: true, maybeSent: true }],
     ["502 with a page", { status: 502 }, { reason: "Server", retryable: true, maybeSent: true }],
     ["401", { status: 401 }, { reason: "Unauthorized", retryable: false, maybeSent: false }],
+    ["421", { status: 421 }, { reason: "Unauthorized", retryable: false, maybeSent: false }],
+    ["504 with a page", { status: 504 }, { reason: "Server", retryable: true, maybeSent: true }],
+    ...[
+      "have no rights to send a message",
+      "need administrator rights in the channel chat",
+      "CHAT_SEND_PLAIN_FORBIDDEN",
+      "group chat was deactivated",
+      "group chat was upgraded to a supergroup chat"
+    ].map((words): readonly [string, FakeTelegramMode, Wanted] => [
+      words,
+      { status: 400, description: `Bad Request: ${words}` },
+      { reason: "NoSuchChat", retryable: false, maybeSent: false }
+    ]),
     ["403", { status: 403 }, { reason: "Forbidden", retryable: false, maybeSent: false }],
     [
       "chat not found",
@@ -285,6 +300,44 @@ describe("a refusal", () => {
           const { reason, retryAfterMs } = yield* failureOf(sink, words)
 
           assert.deepStrictEqual([reason, retryAfterMs], ["RateLimited", 23_000])
+        })
+    )
+  )
+
+  it.effect("says until when to wait in its header, as a date", () =>
+    inMemory(
+      () => ({ status: 429, headers: { "retry-after": "Thu, 01 Jan 1970 00:01:30 GMT" }, body: "" }),
+      (sink, words) =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust("1 minute")
+
+          assert.strictEqual((yield* failureOf(sink, words)).retryAfterMs, 30_000)
+        })
+    )
+  )
+
+  it.effect("has the header's word where the body's is none", () =>
+    inMemory(
+      () => ({
+        status: 429,
+        headers: { "retry-after": "3" },
+        body: '{"ok":false,"parameters":{"retry_after":"soon"}}'
+      }),
+      (sink, words) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* failureOf(sink, words)).retryAfterMs, 3_000)
+        })
+    )
+  )
+
+  it.effect.each([401, 403, 404, 407])("is not Telegram's where a proxy says it: %s with a page", (status) =>
+    inMemory(
+      () => ({ status, headers: {}, body: "<html>log in</html>" }),
+      (sink, words) =>
+        Effect.gen(function* () {
+          const { reason, retryable, maybeSent } = yield* failureOf(sink, words)
+
+          assert.deepStrictEqual([reason, retryable, maybeSent], ["Server", true, false])
         })
     )
   )
@@ -411,6 +464,38 @@ describe("a repair", () => {
     )
   )
 
+  it.effect("looks for a lost topic again after an hour, says so once, and forgets what was said outside it", () => {
+    const core = makeFakeTelegram({ ...options, nowMs: () => 0 })
+    const topics = { status: 400, description: "Bad Request: TOPIC_CLOSED" } as const
+    return inMemory(
+      withFake(core),
+      (sink, words) =>
+        Effect.gen(function* () {
+          const warnings = () => words.filter((word) => word.includes("TOPIC_CLOSED")).length
+          const threads = () => core.messages.map(({ threadId }) => threadId)
+          core.setMode(topics, { count: 1 })
+          assert.isTrue((yield* sink.send(alert)).moved)
+          yield* TestClock.adjust("59 minutes")
+          assert.isFalse((yield* sink.send(alert)).moved)
+          assert.deepStrictEqual([threads(), core.requests()["sendMessage"]], [[null, null], 3])
+
+          yield* TestClock.adjust("1 minute")
+          core.setMode(topics, { count: 1 })
+          yield* sink.send(alert)
+          assert.deepStrictEqual([threads(), core.requests()["sendMessage"]], [[null, null, null], 5])
+          yield* sink.send(alert)
+          assert.strictEqual(core.requests()["sendMessage"], 6)
+
+          yield* TestClock.adjust("1 hour")
+          const back = yield* sink.send(draftOf([entry("recovered")], "1"))
+          assert.deepStrictEqual([back.moved, lastMessage(core).threadId, lastMessage(core).replyTo], [true, 7, null])
+          assert.isFalse((yield* sink.send(alert)).moved)
+          assert.deepStrictEqual([lastMessage(core).threadId, warnings()], [7, 1])
+        }),
+      { WATCHDOG_TELEGRAM_THREAD_ID: "7" }
+    )
+  })
+
   it.live("leaves out an answer that is refused", () =>
     overHttp((sink, core) =>
       Effect.gen(function* () {
@@ -454,6 +539,175 @@ describe("a repair", () => {
         }),
       { WATCHDOG_TELEGRAM_CHAT_ID: "-5" }
     )
+  )
+})
+
+describe("a message that is too long though it should not be", () => {
+  const tooLong = { status: 400, description: "Bad Request: message is too long" } as const
+
+  it.live("is sent in halves: no entry is lost", () =>
+    overHttp((sink, core) =>
+      Effect.gen(function* () {
+        core.setMode(tooLong, { count: 1 })
+
+        const receipt = yield* sink.send(draftOf(["a", "b", "c"].map((id) => entry("alert", `container:${id}`))))
+
+        assert.deepStrictEqual(
+          core.messages.map(({ text }) => text.match(/container:\w/g)),
+          [["container:a", "container:b"], ["container:c"]]
+        )
+        assert.strictEqual(receipt.reference, String(core.messages[0]?.messageId))
+      })
+    )
+  )
+
+  it.live("is cut where it is one entry, and given up where even that is too long", () =>
+    overHttp((sink, core, words) =>
+      Effect.gen(function* () {
+        const long = draftOf([
+          entry("alert", "x", { evidence: { summary: "s".repeat(500), details: ["d".repeat(3_000)] } })
+        ])
+        core.setMode(tooLong, { count: 1 })
+        yield* sink.send(long)
+
+        assert.isAtMost(lastMessage(core).text.length, 1_000)
+        assert.isTrue(lastMessage(core).text.startsWith("🔴 x sss"))
+
+        core.setMode(tooLong)
+        const { reason, retryable } = yield* failureOf(sink, words, long)
+        assert.deepStrictEqual([reason, retryable], ["Rejected", true])
+      })
+    )
+  )
+
+  it.live("may have arrived in part where its second half fails", () =>
+    overHttp((sink, core, words) =>
+      Effect.gen(function* () {
+        core.script({ mode: tooLong }, { mode: "up" }, { mode: { status: 429, retryAfter: 9 } })
+
+        const error = yield* failureOf(sink, words, draftOf([entry("alert", "a"), entry("alert", "b")]))
+
+        assert.deepStrictEqual([error.reason, error.retryAfterMs, error.maybeSent], ["RateLimited", 9_000, true])
+      })
+    )
+  )
+})
+
+describe("a digest", () => {
+  it.live("has no more bold ids than Telegram shows", () =>
+    overHttp((sink, core) =>
+      Effect.gen(function* () {
+        const all = Array.from({ length: 300 }, (_, at) => entry("recovered", `s${at}`))
+        const draft = { ...draftOf(all), rendering: { nowMs: 0, host: "h", timeText: () => "1" }, minimal: true }
+        const fits = sink.fit(draft)
+        yield* sink.send({ ...draft, entries: all.slice(0, fits), minimal: false })
+
+        assert.strictEqual(fits, 90)
+        assert.deepStrictEqual([core.problems, lastMessage(core).entities.length], [[], 90])
+      })
+    )
+  )
+})
+
+describe("its memory", () => {
+  const basic = { WATCHDOG_TELEGRAM_CHAT_ID: "-5" }
+  const handOver = (
+    from: MessageSink,
+    given: Readonly<Record<string, string>>,
+    url: string,
+    change: (saved: unknown) => unknown = (saved) => saved
+  ) =>
+    Effect.gen(function* () {
+      const saved = JSON.parse(JSON.stringify(yield* from.memory?.save ?? Effect.void)) as unknown
+      const next = yield* makeSink({ WATCHDOG_TELEGRAM_API_URL: url, ...given }, Http.layer)
+      yield* next.memory?.load(change(saved)) ?? Effect.void
+      return next
+    })
+
+  it.live("of a chat that has moved lasts over a restart, unless another chat is set", () =>
+    Effect.gen(function* () {
+      const { url, core } = yield* serve(options)
+      const first = yield* makeSink({ WATCHDOG_TELEGRAM_API_URL: url, ...basic }, Http.layer)
+      core.setMode({ migrateTo: -100_777 }, { count: 1 })
+      yield* first.send(alert)
+
+      yield* (yield* handOver(first, basic, url)).send(alert)
+      yield* (yield* handOver(first, {}, url)).send(alert)
+
+      assert.deepStrictEqual(
+        core.messages.map(({ chatId }) => chatId),
+        [-100_777, -100_777, group.id]
+      )
+      assert.strictEqual(core.requests()["sendMessage"], 4)
+    })
+  )
+
+  it.live("of a topic that is lost lasts over a restart", () =>
+    Effect.gen(function* () {
+      const { url, core } = yield* serve(options)
+      const topic = { WATCHDOG_TELEGRAM_THREAD_ID: "99" }
+      const first = yield* makeSink({ WATCHDOG_TELEGRAM_API_URL: url, ...topic }, Http.layer)
+      yield* first.send(alert)
+
+      yield* (yield* handOver(first, topic, url)).send(alert)
+
+      assert.strictEqual(core.requests()["sendMessage"], 3)
+    })
+  )
+
+  it.live.each([null, 5, "x", [], {}, { chat: "-5", thread: null, movedTo: "https://e.org", topicLost: "yes" }])(
+    "ignores what is not its own: %o",
+    (saved) =>
+      Effect.gen(function* () {
+        const { url, core } = yield* serve(options)
+        const first = yield* makeSink({ WATCHDOG_TELEGRAM_API_URL: url, ...basic }, Http.layer)
+
+        yield* (yield* handOver(first, basic, url, () => saved)).send(alert)
+
+        assert.strictEqual(lastMessage(core).chatId, -5)
+      })
+  )
+})
+
+describe("a server of one's own", () => {
+  it.live.each(["/", "/bot", "/bot/"])("may be given with %s behind it", (ending) =>
+    Effect.gen(function* () {
+      const { url, core } = yield* serve(options)
+      const sink = yield* makeSink({ WATCHDOG_TELEGRAM_API_URL: `${url}${ending}` }, Http.layer)
+
+      yield* sink.send(alert)
+
+      assert.strictEqual(core.messages.length, 1)
+    })
+  )
+
+  it.effect("may stand below a path", () => {
+    const paths: Array<string> = []
+    return inMemory(
+      (path) => {
+        paths.push(path)
+        return { status: 200, headers: {}, body: '{"ok":true,"result":{"message_id":1}}' }
+      },
+      (sink) => Effect.asVoid(sink.send(alert)),
+      { WATCHDOG_TELEGRAM_API_URL: "http://box:8081/telegram/" }
+    ).pipe(Effect.tap(() => Effect.sync(() => assert.deepStrictEqual(paths, [`/telegram/bot${token}/sendMessage`]))))
+  })
+})
+
+describe("a proxy", () => {
+  it.live("is what it is reached by, where the environment names one", () =>
+    Effect.gen(function* () {
+      const { url, core } = yield* serve(options)
+      const proxy = yield* startProxy()
+      const { port } = new URL(url)
+      const settings = { WATCHDOG_TELEGRAM_API_URL: `http://telegram.test:${port}`, ALL_PROXY: proxy.withPassword }
+
+      yield* (yield* makeSink(settings, Http.layer)).send(alert)
+
+      const password = `Basic ${Buffer.from("me:hunter2").toString("base64")}`
+      assert.deepStrictEqual(proxy.asked, [`POST http://telegram.test:${port}/bot${token}/sendMessage ${password}`])
+      assert.strictEqual(core.messages.length, 1)
+    })
   )
 })
 

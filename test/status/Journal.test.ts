@@ -72,4 +72,18 @@ describe("the journal", () => {
       assert.deepStrictEqual(err, ["00:01:30 info hello collector=disk"])
     })
   )
+
+  it.effect("for people says nothing of what only machines read", () =>
+    Effect.gen(function* () {
+      const out: Array<string> = []
+      const err: Array<string> = []
+      yield* Effect.gen(function* () {
+        const journal = yield* Journal
+        for (const event of ["run", "ticks", "observation", "again", "absent", "inherited", "retired"])
+          yield* journal.write(event, {})
+      }).pipe(Effect.provide(world({ WATCHDOG_LOG_FORMAT: "pretty" }, out, err)))
+
+      assert.deepStrictEqual([...out, ...err], [])
+    })
+  )
 })

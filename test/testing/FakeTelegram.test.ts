@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import {
   makeFakeTelegram,
@@ -9,6 +9,7 @@ import {
   type FakeTelegramOptions
 } from "../../src/testing/FakeTelegram.ts"
 import { FakeTelegramServer, layer, serve } from "../../src/testing/FakeTelegramServer.ts"
+import { telegramClient } from "../../src/testing/InMemory.ts"
 
 const token = "123:secret"
 const group = -1001
@@ -357,6 +358,7 @@ describe("the modes", () => {
     [{ status: 403 }, 403, 0],
     [{ status: 403, description: "Forbidden: bot was blocked by the user" }, 403, 0],
     [{ status: 409 }, 200, 1],
+    [{ status: 421 }, 421, 0],
     [{ status: 429, retryAfter: 7 }, 429, 0],
     [{ status: 500 }, 500, 0],
     [{ status: 502 }, 502, 0],
@@ -492,6 +494,180 @@ describe("the modes", () => {
   })
 })
 
+describe("getUpdates", () => {
+  const ada = { id: 77, username: "ada" }
+  const polling = () => {
+    const { core, call, clock } = setUp()
+    const open = (parameters: Record<string, unknown>) => {
+      const answer = core.open({
+        method: "POST",
+        path: `/bot${token}/getUpdates`,
+        headers: json,
+        body: JSON.stringify(parameters)
+      })
+      if (typeof answer === "string" || !("expire" in answer)) throw new Error("it does not wait")
+      const seen: Array<Body> = []
+      answer.onAnswer((given) => seen.push(JSON.parse(given.body) as Body))
+      return { poll: answer, seen }
+    }
+    const poll = (parameters: Record<string, unknown> = {}) => {
+      const answer = call("getUpdates", parameters)
+      if (typeof answer === "string") throw new Error(answer)
+      return answer.body
+    }
+    const texts = (body: Body | undefined) =>
+      ((body?.result ?? []) as ReadonlyArray<Update>).map(({ message }) => message["text"])
+    return { core, clock, call, open, poll, texts }
+  }
+  interface Update {
+    readonly update_id: number
+    readonly message: Readonly<Record<string, unknown>>
+  }
+
+  it("gives what people said, as the Bot API words it, until it is confirmed", () => {
+    const { core, poll, texts } = polling()
+    const messageId = core.say("/mute all 1h", { from: ada, chat: group })
+    core.say("hello", { from: ada })
+
+    const [first, second] = poll({ timeout: 30 }).result as ReadonlyArray<Update>
+
+    assert.deepStrictEqual(first, {
+      update_id: 700_000_001,
+      message: {
+        message_id: messageId,
+        from: { id: 77, is_bot: false, first_name: "ada", username: "ada" },
+        chat: { id: group, title: "Group", type: "supergroup" },
+        date: 1_000,
+        text: "/mute all 1h",
+        entities: [{ type: "bot_command", offset: 0, length: 5 }]
+      }
+    })
+    assert.deepStrictEqual(second?.message["chat"], { id: 77, first_name: "ada", type: "private" })
+    assert.deepStrictEqual(texts(poll()), ["/mute all 1h", "hello"])
+    assert.deepStrictEqual(texts(poll({ offset: 700_000_002 })), ["hello"])
+    assert.deepStrictEqual(texts(poll({ offset: 700_000_003 })), [])
+    assert.deepStrictEqual(texts(poll({ offset: 0 })), [])
+  })
+
+  it("takes a limit, and a negative offset drops what is before", () => {
+    const { core, poll, texts } = polling()
+    for (const text of ["1", "2", "3"]) core.say(text, { from: ada })
+
+    assert.deepStrictEqual(texts(poll({ limit: 2 })), ["1", "2"])
+    assert.deepStrictEqual(texts(poll({ offset: -1 })), ["3"])
+    assert.deepStrictEqual(texts(poll()), ["3"])
+  })
+
+  it("waits until something is said, or its time is up", () => {
+    const { core, open, texts } = polling()
+    const { poll, seen } = open({ timeout: 30 })
+    assert.strictEqual(poll.untilMs, 1_030_000)
+    assert.deepStrictEqual(seen, [])
+
+    core.say("/status", { from: ada })
+    poll.expire()
+    assert.deepStrictEqual(seen.map(texts), [["/status"]])
+
+    const idle = open({ offset: 700_000_002, timeout: 500 })
+    assert.strictEqual(idle.poll.untilMs, 1_050_000)
+    idle.poll.expire()
+    core.say("/late", { from: ada })
+    assert.deepStrictEqual(idle.seen.map(texts), [[]])
+  })
+
+  it("makes whoever asks the same again within 3 s wait that long", () => {
+    const { open, poll, clock } = polling()
+    poll({ timeout: 0 })
+
+    assert.strictEqual(open({ timeout: 0 }).poll.untilMs, clock.nowMs + 3_000)
+  })
+
+  it("is for one poller: a second one ends the first with 409, and so does a webhook", () => {
+    const { core, open, poll, call } = polling()
+    const first = open({ timeout: 30 })
+    const second = open({ timeout: 30 })
+    core.setWebhook("https://e.org/hook")
+
+    assert.deepStrictEqual(
+      [first.seen[0], second.seen[0], poll()].map((body) => body?.description),
+      [
+        "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+        "Conflict: terminated by setWebhook request",
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+      ]
+    )
+    assert.strictEqual(typeof call("sendMessage", { chat_id: group, text: "x" }) === "string", false)
+    core.setWebhook(null)
+    assert.isTrue(poll().ok)
+  })
+
+  it("remembers which kinds of update are wanted", () => {
+    const { core, poll, texts } = polling()
+    poll({ allowed_updates: ["callback_query"] })
+    core.say("unseen", { from: ada })
+    poll({ allowed_updates: ["message"] })
+    core.say("seen", { from: ada })
+    poll({})
+
+    assert.deepStrictEqual(texts(poll()), ["seen"])
+    assert.match(poll({ allowed_updates: "message" }).description ?? "", /can't parse allowed_updates/)
+  })
+
+  it("keeps from the bot what privacy mode keeps from it in a group", () => {
+    const { core, poll, texts, call } = polling()
+    call("sendMessage", { chat_id: group, text: "an alert" })
+    const alertId = core.messages[0]?.messageId ?? 0
+    for (const text of ["chatter", "/status@other_bot", "/status@Fake_Telegram_Bot", "/status"]) {
+      core.say(text, { from: ada, chat: group })
+    }
+    core.say("why?", { from: ada, chat: group, replyTo: alertId })
+
+    assert.deepStrictEqual(texts(poll()), ["/status@Fake_Telegram_Bot", "/status", "why?"])
+  })
+
+  it("forgets what nobody asked for within a day", () => {
+    const { core, poll, texts, clock } = polling()
+    core.say("old", { from: ada })
+    clock.nowMs += 86_400_000
+    core.say("new", { from: ada })
+
+    assert.deepStrictEqual(texts(poll()), ["new"])
+  })
+
+  it("lets the bot answer what was said", () => {
+    const { core, call } = polling()
+    const asked = core.say("/status", { from: ada, chat: group })
+
+    call("sendMessage", { chat_id: group, text: "well", reply_parameters: { message_id: asked } })
+
+    assert.strictEqual(core.messages[0]?.replyTo, asked)
+  })
+
+  it.effect("waits by the test's clock in memory, and an interrupted poll leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const core = makeFakeTelegram({ ...base, nowMs: () => clock.currentTimeMillisUnsafe() })
+      const client = telegramClient(core)
+      const poll = Effect.flatMap(client.get(`http://t/bot${token}/getUpdates?timeout=20`), (found) => found.text)
+
+      const idle = yield* Effect.forkChild(poll)
+      yield* TestClock.adjust("19999 millis")
+      assert.isUndefined(idle.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Fiber.join(idle), '{"ok":true,"result":[]}')
+
+      const gone = yield* Effect.forkChild(poll)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(gone)
+      const heard = yield* Effect.forkChild(poll)
+      yield* TestClock.adjust("1 second")
+      core.say("/status", { from: ada })
+      assert.include(yield* Fiber.join(heard), "/status")
+      assert.deepStrictEqual(core.refusals, [])
+    })
+  )
+})
+
 describe("startFakeTelegram", () => {
   const withServer = async (
     use: (url: string, server: Awaited<ReturnType<typeof startFakeTelegram>>) => Promise<void>
@@ -577,6 +753,44 @@ describe("startFakeTelegram", () => {
       const answer = await post(`${url}/bot${token}/sendMessage`, { chat_id: group, text: "x".repeat(1_100_000) })
 
       assert.strictEqual(answer.status, 413)
+    }))
+
+  it("holds a poll until someone says something, from another process if need be", () =>
+    withServer(async (url, { core }) => {
+      const polled = post(`${url}/bot${token}/getUpdates`, { timeout: 30 }).then((answer) => answer.text())
+      while (core.requests()["getUpdates"] !== 1) await fetch(`${url}/__fake/requests`)
+      const said = await post(`${url}/__fake/say`, { text: "/status", from: { id: 77, username: "ada" }, chat: group })
+      const wrong = await post(`${url}/__fake/say`, { text: "/status" })
+
+      assert.include(await polled, '"text":"/status"')
+      assert.deepStrictEqual(await said.json(), { ok: true, messageId: 1 })
+      assert.strictEqual(wrong.status, 400)
+    }))
+
+  it("has a webhook set and taken away from outside", () =>
+    withServer(async (url) => {
+      const status = () => post(`${url}/bot${token}/getUpdates`, {}).then((answer) => answer.status)
+      await post(`${url}/__fake/webhook`, { url: "https://e.org" })
+      const during = await status()
+      await post(`${url}/__fake/webhook`, { url: null })
+
+      assert.deepStrictEqual([during, await status()], [409, 200])
+    }))
+
+  it("forgets a poller that has gone", () =>
+    withServer(async (url, { core }) => {
+      const leaving = new AbortController()
+      const left = post(`${url}/bot${token}/getUpdates`, { timeout: 30 }, leaving.signal).catch(() => "left")
+      while (core.requests()["getUpdates"] !== 1) await fetch(`${url}/__fake/requests`)
+      leaving.abort()
+      await left
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      const next = post(`${url}/bot${token}/getUpdates`, { timeout: 30 }).then((answer) => answer.text())
+      while (core.requests()["getUpdates"] !== 2) await fetch(`${url}/__fake/requests`)
+      core.say("hello", { from: { id: 77 } })
+
+      assert.include(await next, "hello")
+      assert.deepStrictEqual(core.refusals, [])
     }))
 })
 

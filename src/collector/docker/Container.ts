@@ -26,7 +26,11 @@ const Health = Schema.Struct({
   Status: NullableText,
   FailingStreak: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
   Log: Schema.optionalKey(
-    Schema.NullOr(Schema.Array(Schema.Struct({ ExitCode: Schema.optionalKey(Schema.Finite), Output: NullableText })))
+    Schema.NullOr(
+      Schema.Array(
+        Schema.Struct({ Start: NullableText, ExitCode: Schema.optionalKey(Schema.Finite), Output: NullableText })
+      )
+    )
   )
 })
 
@@ -51,7 +55,17 @@ export const InspectDocument = Schema.Struct({
       Schema.Struct({
         StopSignal: NullableText,
         StopTimeout: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
-        Tty: Schema.optionalKey(Schema.NullOr(Schema.Boolean))
+        Tty: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+        /** Spans in nanoseconds; 0 is the engine's default. */
+        Healthcheck: Schema.optionalKey(
+          Schema.NullOr(
+            Schema.Struct({
+              Interval: Schema.optionalKey(Schema.Finite),
+              Timeout: Schema.optionalKey(Schema.Finite),
+              Retries: Schema.optionalKey(Schema.Finite)
+            })
+          )
+        )
       })
     )
   ),
@@ -214,6 +228,8 @@ export interface Circumstances {
   readonly looping: boolean
   /** Why not-running and missing looks are held now (deploy grace); null if they are not. */
   readonly grace: string | null
+  /** Why "unhealthy" is not taken for its check's word now; null or left out if it is. */
+  readonly doubt?: string | null
   /** What is known besides: image, restart count. Lines for the alert. */
   readonly context: ReadonlyArray<string>
 }
@@ -326,6 +342,7 @@ export const containerAlarm = (state: ContainerState, is: Circumstances): Contai
 const running = (health: HealthState, check: string | null, is: Circumstances): ContainerVerdict => {
   switch (health) {
     case "unhealthy":
+      if (is.doubt !== undefined && is.doubt !== null) return { _tag: "Held", reason: is.doubt }
       return active("running but unhealthy", [...(check === null ? [] : [`last check: ${check}`]), ...is.context])
     case "starting":
       return { _tag: "Held", reason: "running; its health check has not answered yet" }

@@ -19,18 +19,13 @@ import {
   containerAlarm,
   decodeInspect,
   identify,
-  loopText,
   oneLine,
   uptimeMaxMs
 } from "./Container.ts"
+import { type Doubt, doubtAfter, doubtText } from "./Doubt.ts"
 import { type Tuning, tuningOf, untuned } from "./Labels.ts"
-import { type Selection, isPlain, isPromised, isSelected, matches } from "./Selection.ts"
-
-/** A restart loop: this many starts within the window, whatever state was sampled; it ends below that, after a run of `loopRunMs`. */
-const loopStarts = 3
-const loopWindowMs = 60_000
-/** Docker resets its own restart back-off after a run this long (moby restartmanager). */
-const loopRunMs = 10_000
+import { type Selection, isPromised, isSelected } from "./Selection.ts"
+import { type Starts, addStarts, countStarts, noStarts, updateLoop } from "./Starts.ts"
 
 export interface Known extends Selection {
   readonly cadence: Cadence
@@ -52,7 +47,7 @@ export interface Known extends Selection {
 }
 
 /** What is remembered of one identity. */
-export interface Memory {
+export interface Memory extends Starts {
   id: string
   identity: Identity
   image: string
@@ -64,14 +59,6 @@ export interface Memory {
   state: string
   health: string
   seenRunning: boolean
-  /** Times of starts within the loop window. */
-  startsMs: ReadonlyArray<number>
-  /** Starts that events have told of since the last inspect, which is going to count them too. */
-  startsHeard: number
-  /** Starts that an inspect has counted before their events came, and when. */
-  startsAhead: number
-  startsAheadMs: number
-  looping: boolean
   graceUntilMs: number
   /** A replacement has been seen beside it, or an event has told of the wish: its stop is meant. */
   replaced: boolean
@@ -88,6 +75,10 @@ export interface Memory {
   /** When it was stopped by wish while it was at rest already: Podman, and some engines, tell of the death first. */
   stoppedMs: number | null
   destroyed: boolean
+  /** When it was last unpaused, as far as that was seen. */
+  unpausedMs: number | null
+  /** Whether "unhealthy" is its check's word. */
+  doubt: Doubt | null
   /** When an event last told of it. */
   heardMs: number | null
   /** When an event last changed its state: a list asked for before that is older news. */
@@ -180,11 +171,7 @@ export const remember = (
         state: "",
         health: "",
         seenRunning: before?.seenRunning ?? false,
-        startsMs: [],
-        startsHeard: 0,
-        startsAhead: 0,
-        startsAheadMs: 0,
-        looping: false,
+        ...noStarts,
         graceUntilMs: nowMs + known.graceMs,
         replaced: false,
         inspected: null,
@@ -196,6 +183,8 @@ export const remember = (
         oomMs: null,
         stoppedMs: null,
         destroyed: false,
+        unpausedMs: null,
+        doubt: null,
         heardMs: null,
         turnedMs: Number.NEGATIVE_INFINITY,
         changedMs: null,
@@ -210,6 +199,7 @@ export const remember = (
   const changed = isNew || memory.state !== state || memory.health !== health || restarted
   if (restarted && known.inspectRefused) addStarts(memory, 1, nowMs)
   if (!isNew && (restarted || (memory.state === "running") !== (state === "running"))) memory.changedMs = nowMs
+  if (!isNew && memory.state === "paused" && state === "running") memory.unpausedMs = nowMs
   memory.identity = identity
   memory.item = item
   memory.state = state
@@ -222,26 +212,6 @@ export const remember = (
   }
   known.memories.set(identity.key, memory)
   return changed
-}
-
-/** A start that an event tells of, unless an inspect has counted it already. One after a stop that was meant makes no loop. */
-export const hearStart = (memory: Memory, atMs: number, meant = false): void => {
-  if (memory.startsAhead > 0 && atMs - memory.startsAheadMs <= startsAheadMaxMs) {
-    memory.startsAhead -= 1
-    if (meant) memory.startsMs = memory.startsMs.slice(0, -1)
-    return
-  }
-  memory.startsAhead = 0
-  memory.startsHeard += 1
-  if (!meant) addStarts(memory, 1, atMs)
-}
-
-/** An event is read within a second of what it tells, or it was lost. */
-const startsAheadMaxMs = 1_000
-
-export const addStarts = (memory: Memory, starts: number, nowMs: number): void => {
-  const times = Array.from({ length: Math.min(starts, 100) }, () => nowMs)
-  memory.startsMs = [...memory.startsMs, ...times]
 }
 
 /** What was bad at the last look is inspected again: counts and causes move while the list says the same. */
@@ -280,22 +250,9 @@ export const learn = (known: Known, key: string, document: unknown, nowMs: numbe
   const before = memory.inspected
   memory.inspected = inspected
   memory.inspectedMs = nowMs
-  const heard = memory.startsHeard
-  memory.startsHeard = 0
-  if (before === null) return
-  const more = restartsDone(inspected) - restartsDone(before)
-  const startedAgain = inspected.State.StartedAt !== before.State.StartedAt
-  // A count that fell was reset by a manual start or by the engine: one start then, as the time of it says.
-  const starts = more > 0 ? more : startedAgain ? 1 : 0
-  if (starts <= heard) return
-  addStarts(memory, starts - heard, nowMs)
-  memory.startsAhead = known.listeningSinceMs === null ? 0 : starts - heard
-  memory.startsAheadMs = nowMs
+  if (before === null) memory.startsHeard = 0
+  else countStarts(memory, before, inspected, known.listeningSinceMs !== null, nowMs)
 }
-
-/** The engine counts a restart when the container has died: in the back-off the last one is still to come. */
-const restartsDone = ({ RestartCount, State }: InspectDocument): number =>
-  (RestartCount ?? 0) - (State.Restarting === true ? 1 : 0)
 
 /* Verdicts */
 
@@ -305,33 +262,18 @@ export const lookAt = (known: Known, present: Present, nowMs: number): SignalLoo
     throw new Error(`no memory of ${present.identity.name}, which was remembered in this very tick`)
   const state = classifyContainer(present.item, memory.inspected)
   updateLoop(memory, state, uptimeMaxMs(present.item.Status ?? ""), nowMs)
+  // Its check has run since.
+  if (state._tag === "Running" && state.health === "healthy") memory.unpausedMs = null
+  memory.doubt = doubtAfter(memory.doubt, state, memory.inspected, memory.unpausedMs, nowMs)
   const verdict = containerAlarm(state, {
     expected: isExpected(known, memory),
+    doubt: doubtText(memory.doubt, memory.inspected, known.graceMs, nowMs),
     starts: memory.startsMs.length,
     looping: memory.looping,
     grace: graceText(known, memory, state, nowMs),
     context: contextOf(memory)
   })
   return look(known, memory.identity.name, verdict, memory.tuning)
-}
-
-/** What a restart loop is called, if this is one. */
-export const loopTextOf = (
-  memory: Memory,
-  nowMs: number,
-  ended: { readonly exitCode: number | null; readonly oom: boolean }
-): string | undefined => {
-  updateLoop(memory, { _tag: "Restarting", ...ended }, 0, nowMs)
-  return memory.looping ? loopText({ starts: memory.startsMs.length, looping: true }, ended) : undefined
-}
-
-const updateLoop = (memory: Memory, state: ContainerState, uptimeMs: number, nowMs: number): void => {
-  memory.startsMs = memory.startsMs.filter((at) => nowMs - at <= loopWindowMs)
-  const many = memory.startsMs.length >= loopStarts
-  const steady = state._tag === "Running" && uptimeMs > loopRunMs
-  // At rest it loops no more: the engine gave up, or somebody stopped it.
-  const alive = state._tag === "Running" || state._tag === "Restarting"
-  memory.looping = many || (memory.looping && alive && !steady)
 }
 
 /**
@@ -376,43 +318,3 @@ export const look = (known: Known, name: string, verdict: ContainerVerdict, tuni
       ? held(verdict.reason)
       : seen(verdict._tag === "Active", verdict.evidence, { confirmed: verdict._tag === "Active" && verdict.confirmed })
 })
-
-/** Who is required and not there: by plain name, or by the label on what was last listed. */
-export const missingRequired = (
-  known: Known,
-  present: ReadonlyArray<Present>,
-  nowMs: number
-): ReadonlyArray<SignalLook> => {
-  const named = missingNamed(known, present, nowMs)
-  const told = new Set([
-    ...present.map(({ identity }) => identity.name),
-    ...named.map(({ spec }) => spec.signal.slice("container:".length))
-  ])
-  const labelled = [...known.memories.values()].filter(
-    ({ tuning, identity }) => tuning.required && !told.has(identity.name)
-  )
-  return [...named, ...labelled.map((memory) => missing(known, memory.identity.name, memory, nowMs))]
-}
-
-/** A plain name that matches nothing is missing, under that name; once told so it is also told when it is there. */
-const missingNamed = (known: Known, present: ReadonlyArray<Present>, nowMs: number): ReadonlyArray<SignalLook> =>
-  known.wanted.filter(isPlain).flatMap((name) => {
-    const found = present.find((one) => matches(name, one.identity))
-    if (found !== undefined) {
-      const clear = { _tag: "Clear", evidence: { summary: `there, as ${found.identity.name}`, details: [] } } as const
-      return known.stoodIn.has(name) && found.identity.name !== name ? [look(known, name, clear)] : []
-    }
-    const remembered = [...known.memories.values()].find((memory) => matches(name, memory.identity))
-    if (remembered === undefined) known.stoodIn.add(name)
-    return [missing(known, remembered?.identity.name ?? name, remembered, nowMs)]
-  })
-
-const missing = (known: Known, name: string, remembered: Memory | undefined, nowMs: number): SignalLook => {
-  const sinceMs = remembered?.listedMs ?? known.startMs
-  const grace =
-    nowMs - sinceMs < known.graceMs
-      ? `held for ${durationText(sinceMs + known.graceMs - nowMs)} more (deploy grace)`
-      : null
-  const verdict = containerAlarm({ _tag: "Missing" }, { expected: true, starts: 0, looping: false, grace, context: [] })
-  return look(known, name, verdict, remembered?.tuning)
-}

@@ -11,19 +11,8 @@ import { type Identity, exitText, identify } from "./Container.ts"
 import { type ContainerEvent, isIntent, isKill } from "./ContainerEvent.ts"
 import type { DockerApi } from "./DockerApi.ts"
 import { takeLog } from "./LastLog.ts"
-import {
-  type Known,
-  type Memory,
-  contextOf,
-  hearStart,
-  isExpected,
-  isWatched,
-  learn,
-  look,
-  lookAt,
-  loopTextOf,
-  remember
-} from "./Memory.ts"
+import { type Known, type Memory, contextOf, isExpected, isWatched, learn, look, lookAt, remember } from "./Memory.ts"
+import { hearStart, loopTextOf } from "./Starts.ts"
 
 /** A signal that asks a container to end means its next death, for a minute or as long as its own stop may take. */
 const intentLifeMs = 60_000
@@ -188,6 +177,7 @@ const calls = (known: Known, memory: Memory, event: ContainerEvent, atMs: number
     case "pause":
     case "unpause":
       memory.item = event.item
+      memory.unpausedMs = event.action === "unpause" ? atMs : null
       return { look: true }
     case "destroy":
     case "remove":
@@ -221,6 +211,9 @@ const holdBack = (known: Known, memory: Memory, atMs: number): void => {
 const healthChanged = (memory: Memory, event: ContainerEvent): Partial<Pending> | undefined => {
   if (event.health === null || event.health === memory.health) return undefined
   memory.health = event.health
+  // The engine tells of this only when a check has run.
+  memory.unpausedMs = null
+  memory.doubt = null
   // How long it has been up stands in the status: who has just started has not run for long because it is healthy.
   const up = /^Up [^(]*/.exec(memory.item.Status ?? "")?.[0].trim() ?? "Up"
   memory.item = { ...memory.item, State: "running", Status: `${up} (${event.health})` }

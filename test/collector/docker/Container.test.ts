@@ -50,6 +50,8 @@ describe("what real engines say", () => {
     ["26.1-unhealthy", same({ _tag: "Running", health: "unhealthy", check: "connection to db:5432 refused" })],
     ["20.10-unhealthy", same({ _tag: "Running", health: "unhealthy", check: "connection to db:5432 refused" })],
     ["26.1-paused", same({ _tag: "Paused" })],
+    ["26.1-unpaused", same({ _tag: "Running", health: "unhealthy", check: null })],
+    ["20.10-unpaused", same({ _tag: "Running", health: "unhealthy", check: null })],
     ["20.10-paused", same({ _tag: "Paused" })],
     ["26.1-restarting-loop", same({ _tag: "Restarting", exitCode: 7, oom: false })],
     ["20.10-restarting-loop", same({ _tag: "Restarting", exitCode: 7, oom: false })],

@@ -608,6 +608,45 @@ describe("a pause", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("leaves an unhealthy behind that is not told: the check has not run again since", () =>
+    Effect.gen(function* () {
+      const scenario = yield* Scenario.make()
+      scenario.engine.run({ name: "web", image: "web:1", restart: "always", healthcheck: true })
+      scenario.engine.health("web", "healthy")
+      yield* scenario.start
+      yield* pass(65 * secondMs)
+
+      scenario.engine.pause("web")
+      yield* pass(2 * secondMs)
+      scenario.engine.unpause("web")
+      yield* pass(25 * secondMs)
+      scenario.engine.health("web", "healthy")
+      yield* pass(minuteMs)
+
+      assert.deepStrictEqual([...entries(scenario)], [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("does not hide a check that fails after it", () =>
+    Effect.gen(function* () {
+      const scenario = yield* Scenario.make()
+      scenario.engine.run({ name: "web", image: "web:1", restart: "always", healthcheck: true })
+      scenario.engine.health("web", "healthy")
+      yield* scenario.start
+      yield* pass(65 * secondMs)
+
+      scenario.engine.pause("web")
+      yield* pass(2 * secondMs)
+      scenario.engine.unpause("web")
+      yield* pass(5 * secondMs)
+      scenario.engine.health("web", "unhealthy", "db:5432 refused")
+      yield* pass(2 * intervalMs)
+
+      assert.deepStrictEqual([...entries(scenario)], [red])
+      assert.match(scenario.told().join(), /^🔴 container:web running but unhealthy\n.*\nlast check: db:5432 refused/)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("for a moment is nothing", () =>
     Effect.gen(function* () {
       const scenario = yield* begin()
