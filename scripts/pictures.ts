@@ -46,6 +46,10 @@ const main = Effect.gen(function* () {
     Effect.promise(() => startFakeOrchestrator()),
     (running) => Effect.promise(() => running.close())
   )
+  const shop = yield* Effect.acquireRelease(
+    Effect.promise(() => startFakeOrchestrator()),
+    (running) => Effect.promise(() => running.close())
+  )
   const telegram = yield* Effect.acquireRelease(
     Effect.promise(() =>
       startFakeTelegram({ token, nowMs: Date.now, chats: [{ id: 42, type: "private", title: "you" }] })
@@ -68,7 +72,7 @@ const main = Effect.gen(function* () {
       PATH: process.env["PATH"],
       WATCHDOG_HOST_NAME: "shop-1",
       WATCHDOG_INTERVAL: "500ms",
-      WATCHDOG_COOLDOWN: "20s",
+      WATCHDOG_COOLDOWN: "30m",
       WATCHDOG_DEPLOY_GRACE: "0",
       WATCHDOG_CONTAINER_LOG_LINES: "2",
       WATCHDOG_DISK_CEILING: "97",
@@ -77,7 +81,7 @@ const main = Effect.gen(function* () {
       WATCHDOG_ORCH_METRICS_URL: orchestrator.url,
       WATCHDOG_ORCH_CONTAINER: "shop-orchestrator-1",
       WATCHDOG_RULES: "mail_queue: queue_depth > 100 for 2m",
-      WATCHDOG_DEPENDENCIES: `page=${orchestrator.url}#within=500ms database=tcp://127.0.0.1:${orchestrator.port}`,
+      WATCHDOG_DEPENDENCIES: `shop=${shop.url}#within=500ms payments=tcp://127.0.0.1:${shop.port}`,
       WATCHDOG_TELEGRAM_BOT_TOKEN: token,
       WATCHDOG_TELEGRAM_CHAT_ID: "42",
       WATCHDOG_TELEGRAM_API_URL: telegram.url,
@@ -106,7 +110,7 @@ const main = Effect.gen(function* () {
   )
   for (const colorScheme of ["light", "dark"] as const) {
     const context = yield* Effect.promise(() =>
-      browser.newContext({ colorScheme, viewport: { width: 1_180, height: 860 }, deviceScaleFactor: 1.5 })
+      browser.newContext({ colorScheme, viewport: { width: 1_360, height: 900 } })
     )
     const tab = yield* Effect.promise(() => context.newPage())
     yield* Effect.promise(() => tab.goto(`http://127.0.0.1:${page}/`))
@@ -115,7 +119,7 @@ const main = Effect.gen(function* () {
     yield* Effect.promise(() => context.close())
   }
   const context = yield* Effect.promise(() =>
-    browser.newContext({ viewport: { width: 556, height: 400 }, deviceScaleFactor: 1.5 })
+    browser.newContext({ viewport: { width: 556, height: 400 }, deviceScaleFactor: 1 })
   )
   const phone = yield* Effect.promise(() => context.newPage())
   yield* Effect.promise(() => phone.setContent(phoneHtml(telegram.core.messages)))
