@@ -10,14 +10,20 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, type Scope } from "effect"
+import { layerBoard, run } from "../../src/App.ts"
 import { Http } from "../../src/base/Http.ts"
 import { Settings } from "../../src/base/Keys.ts"
+import { Loops } from "../../src/base/Loops.ts"
 import { monotonicMs, wallOffsetMs } from "../../src/base/Monotonic.ts"
+import { Output } from "../../src/base/Output.ts"
 import { blankEntry } from "../../src/decision/index.ts"
 import { Alertmanager, keys } from "../../src/sink/Alertmanager.ts"
 import { fingerprint } from "../../src/sink/Labels.ts"
 import type { Level, LevelSink } from "../../src/sink/Sink.ts"
 import { type Payload, payloadOf } from "../../src/sink/Webhook.ts"
+import { readSettings } from "../../src/Settings.ts"
+import { Journal, layerLogger } from "../../src/status/Journal.ts"
+import * as FakeEngineServer from "../../src/testing/FakeEngineServer.ts"
 import { closedPort, listening } from "../collector/probe/world.ts"
 
 const executable = "prometheus-alertmanager"
@@ -226,6 +232,51 @@ describe.skipIf(isSkipped)("two Alertmanagers in a cluster", () => {
       Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => void said.push(String(message)))]))
     )
   })
+
+  it.live("are told by the whole watchdog of a container's death and its return, one of them killed in between", () =>
+    Effect.gen(function* () {
+      const receiver = yield* startReceiver
+      const members = yield* startCluster(receiver.url)
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "watchdog-engine-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true })))
+      const engine = yield* FakeEngineServer.serve({ socketPath: path.join(folder, "docker.sock") })
+      engine.core.run({ name: "web", image: "web:1", restart: "no" })
+      const settings = yield* readSettings({
+        WATCHDOG_INTERVAL: "500ms",
+        WATCHDOG_DEPLOY_GRACE: "0",
+        WATCHDOG_HTTP_LISTEN: "off",
+        WATCHDOG_DOCKER_HOST: engine.host,
+        WATCHDOG_ALERTMANAGER_URLS: members.map(({ url }) => url).join(",")
+      })
+      const world = layerBoard("test").pipe(
+        Layer.provideMerge(Layer.mergeAll(Journal.layer("real"), layerLogger, Loops.layer, Http.layer)),
+        Layer.provideMerge(Output.layerMemory([], [])),
+        Layer.provideMerge(Layer.succeed(Settings, settings))
+      )
+      const running = yield* Effect.forkChild(Effect.scoped(Effect.provide(run, world)))
+      yield* Effect.sleep("3 seconds")
+
+      engine.core.die("web", 3)
+      yield* until(() => receiver.got.length > 0, 20_000)
+      // The second member's turn comes two seconds later; then some more, for whatever should not come.
+      yield* Effect.sleep("6 seconds")
+      const spokesman = members.find(({ url }) => url === receiver.got[0]?.externalURL) ?? (yield* Effect.die("who?"))
+      yield* kill(spokesman.process)
+      engine.core.start("web")
+      yield* until(() => receiver.got.length >= 2, 40_000)
+      yield* Effect.sleep("6 seconds")
+      yield* Fiber.interrupt(running)
+
+      const told = receiver.got.map(({ status, alerts }) => [
+        status,
+        alerts.map(({ annotations }) => annotations["summary"]).join()
+      ])
+      assert.deepStrictEqual(told, [
+        ["firing", "container:web exited with code 3"],
+        ["resolved", "container:web recovered"]
+      ])
+    }).pipe(Effect.scoped)
+  )
 
   it.live("post a webhook of the form that ours has", () =>
     Effect.gen(function* () {
