@@ -12,8 +12,8 @@ RUN npm run --silent build:command && rm -f dist/command/*.map
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
-# 16 threads: a hung mount holds one, and DNS needs one.
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 WATCHDOG_HTTP_LISTEN=0.0.0.0:9469
+# 16 threads: a hung mount holds one, and DNS needs one. Two arenas for all of them: with glibc's 8 a core it takes 7 MiB more.
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 MALLOC_ARENA_MAX=2 WATCHDOG_HTTP_LISTEN=0.0.0.0:9469
 COPY package.json LICENSE ./
 COPY --from=build /app/dist/command/ ./dist/
 RUN printf '#!/bin/sh\nexec node --permission --allow-fs-read=* --max-semi-space-size=1 /app/dist/main.js "$@"\n' > /usr/local/bin/watchdog \

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as http from "node:http"
-import * as net from "node:net"
+import type * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -16,7 +16,7 @@ import * as FakeEngineServer from "../src/testing/FakeEngineServer.ts"
 
 const minutes = Number(process.argv[2] ?? 10)
 const flags = process.argv.slice(3)
-/** As the image and `npm start` run it. */
+/** As the image runs it. */
 const ownFlags = flags.length > 0 ? flags : ["--max-semi-space-size=1"]
 
 const metrics = [
@@ -57,7 +57,7 @@ const main = Effect.gen(function* () {
     stdio: "ignore",
     env: {
       PATH: process.env["PATH"],
-      ...(process.env["MALLOC_ARENA_MAX"] === undefined ? {} : { MALLOC_ARENA_MAX: process.env["MALLOC_ARENA_MAX"] }),
+      MALLOC_ARENA_MAX: "2",
       WATCHDOG_DOCKER_HOST: engine.host,
       WATCHDOG_ORCH_METRICS_URL: `http://127.0.0.1:${port}/metrics`,
       WATCHDOG_RULES: "deep: queue_depth > 100",

@@ -6,6 +6,8 @@ import { Settings } from "./base/Keys.ts"
 import { Loops } from "./base/Loops.ts"
 import { monotonicMs, wallOffsetMs } from "./base/Monotonic.ts"
 import type { Output } from "./base/Output.ts"
+import { supervise } from "./base/Supervise.ts"
+import { speedUpWhenBusy } from "./base/Thrift.ts"
 import type { Collector } from "./collector/Collector.ts"
 import * as collectors from "./collector/index.ts"
 import { poll } from "./collector/Poller.ts"
@@ -132,6 +134,7 @@ const watch = (handover: Handover.Handover): Effect.Effect<never, never, World |
         if (!collector.off) yield* Effect.forkScoped(poll(collector))
       }
       yield* Effect.forkScoped(welcome)
+      yield* Effect.forkScoped(supervise("compilers", speedUpWhenBusy))
       yield* endOrphans(watching, legacy.watched)
       yield* Layer.build(yield* layerOutside)
     }).pipe(Effect.provideContext(stages))

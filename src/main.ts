@@ -3,6 +3,7 @@
  * The entry file. It loads nothing before it knows that it must: inert means no socket opened and no file read, and a health
  * check every half minute must not cost more than the watchdog itself.
  */
+import * as v8 from "node:v8"
 import { truthOf } from "./base/Truth.ts"
 
 /** Longest delay a Node timer takes; only something to keep the process up. */
@@ -32,6 +33,8 @@ if (command === "healthcheck" && process.argv.length === 3) {
 } else if (!enabled && command === "run") {
   beInert()
 } else if (command === "run" && process.argv.length <= 3) {
+  // Before the rest is loaded: see base/Thrift.ts, which has the reason and takes them into use again.
+  for (const compiler of ["turbofan", "maglev"]) v8.setFlagsFromString(`--no-${compiler}`)
   const { runProcess, watch } = await import("./process.ts")
   runProcess(watch)
 } else {

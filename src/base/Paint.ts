@@ -29,15 +29,19 @@ export const clip = (text: string, width: number): string => {
 
 const widthOf = (text: string): number => Array.from(text).length
 
+/** Where lines are cut at all, no column but the last may push the others out of sight. */
+const columnMaxOnTerminal = 48
+
 /**
  * Rows in columns, two blanks between them. The last column takes what is left of `width` and is cut there; the others are
- * as wide as their widest cell, but never more than `columnMax`.
+ * as wide as their widest cell, but never more than `columnMax`. Without a width nothing is cut.
  */
 export const columns = (
   rows: ReadonlyArray<ReadonlyArray<Cell>>,
   options: { readonly paint?: Paint; readonly width?: number; readonly columnMax?: number } = {}
 ): string => {
-  const { paint = plain, width = Number.POSITIVE_INFINITY, columnMax = 48 } = options
+  const { paint = plain, width = Number.POSITIVE_INFINITY } = options
+  const columnMax = options.columnMax ?? (Number.isFinite(width) ? columnMaxOnTerminal : Number.POSITIVE_INFINITY)
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, at) =>
     Math.min(columnMax, Math.max(0, ...rows.map((row) => widthOf(row[at]?.text ?? ""))))
