@@ -22,4 +22,5 @@ USER 1000:1000
 EXPOSE 9469
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "--permission", "--allow-fs-read=*", "/app/dist/main.js", "healthcheck"]
-CMD ["node", "--permission", "--allow-fs-read=*", "--max-semi-space-size=1", "/app/dist/main.js", "run"]
+# Without the optimizing compilers, which it takes into use itself where there is work worth them: ADR 21.
+CMD ["node", "--permission", "--allow-fs-read=*", "--max-semi-space-size=1", "--no-opt", "--no-maglev", "/app/dist/main.js", "run"]

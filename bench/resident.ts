@@ -17,7 +17,7 @@ import * as FakeEngineServer from "../src/testing/FakeEngineServer.ts"
 const minutes = Number(process.argv[2] ?? 10)
 const flags = process.argv.slice(3)
 /** As the image runs it. */
-const ownFlags = flags.length > 0 ? flags : ["--max-semi-space-size=1"]
+const ownFlags = flags.length > 0 ? flags : ["--max-semi-space-size=1", "--no-opt", "--no-maglev"]
 
 const metrics = [
   "# TYPE queue_depth gauge",

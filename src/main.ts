@@ -33,7 +33,7 @@ if (command === "healthcheck" && process.argv.length === 3) {
 } else if (!enabled && command === "run") {
   beInert()
 } else if (command === "run" && process.argv.length <= 3) {
-  // Before the rest is loaded: see base/Thrift.ts, which has the reason and takes them into use again.
+  // Before the rest is loaded, for whoever starts it without these flags: base/Thrift.ts has the reason, and takes them into use.
   for (const compiler of ["turbofan", "maglev"]) v8.setFlagsFromString(`--no-${compiler}`)
   const { runProcess, watch } = await import("./process.ts")
   runProcess(watch)

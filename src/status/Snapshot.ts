@@ -34,7 +34,7 @@ export const SignalView = Schema.Struct({
   value: Schema.NullOr(Schema.Finite),
   /** The unfinished streak, e.g. `2 of 3 ticks towards an alert`; null if none. */
   streak: Schema.NullOr(Schema.String),
-  /** What would wake someone and when, e.g. `after 3 ticks, at most 35 s from fault to alert`. */
+  /** What would wake someone and when, e.g. `within 35 s (3 ticks)`. */
   wakes: Schema.String,
   /** Why it is silent or loud now, one reason a line. */
   because: Schema.Array(Schema.String),

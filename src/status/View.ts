@@ -70,9 +70,9 @@ const measured: ReadonlyArray<readonly [pattern: RegExp, unit: string]> = [
 const unitOf = (signal: string): string | undefined => measured.find(([pattern]) => pattern.test(signal))?.[1]
 
 const streakNeeded = ({ raiseForMs, raiseTicks }: Policy): string => {
-  if (raiseForMs === 0) return "at the first look"
-  if (raiseForMs !== null) return `after ${shortSpan(raiseForMs)}`
-  return `after ${raiseTicks} ${raiseTicks === 1 ? "tick" : "ticks"}`
+  if (raiseForMs === 0) return "one look"
+  if (raiseForMs !== null) return `seen for ${shortSpan(raiseForMs)}`
+  return `${raiseTicks} ${raiseTicks === 1 ? "tick" : "ticks"}`
 }
 
 /** What would wake someone, and when at the latest. */
@@ -88,7 +88,7 @@ export const wakesText = ({ signal, policy }: SignalSpec, pace: Pace): string =>
         : `at ${ceiling.raiseAt}${unit ?? ""} and above, `
   const facts = pace.hasEvents && signal.startsWith("container:") ? "at once on a crash, else " : ""
   const worst = shortSpan(worstCaseDetectionMs(policy, pace.intervalMs, pace.timeoutMs))
-  return `${from}${facts}${streakNeeded(policy)}, at most ${worst} from fault to alert`
+  return `${from}${facts}within ${worst} (${streakNeeded(policy)})`
 }
 
 export const streakText = (streak: Streak): string => {

@@ -45,7 +45,7 @@ export const signalOf = (id: string, more: Partial<SignalView> = {}): SignalView
   details: [],
   value: null,
   streak: null,
-  wakes: "after 2 ticks, at most 25 s from fault to alert",
+  wakes: "within 25 s (2 ticks)",
   because: ["seen clear at the last look"],
   nextReminder: null,
   muted: null,
@@ -88,7 +88,7 @@ const troubles: ReadonlyArray<SignalView> = [
       "container shop-orchestrator-1 exited with code 137 (SIGKILL), out of memory",
       "last output: FATAL heap limit 512 MiB reached in queue compaction"
     ],
-    wakes: "after 3 ticks, at most 35 s from fault to alert",
+    wakes: "within 35 s (3 ticks)",
     because: ["next reminder in 26 min 40 s"],
     nextReminder: ahead(26 * minute + 40_000),
     raises: 1,
@@ -140,7 +140,7 @@ const troubles: ReadonlyArray<SignalView> = [
     summary: "certificate ends in 10 days (24 Mar 2026, 11:00)",
     details: ["issued by R11; renewal is overdue since 3 days"],
     value: 10,
-    wakes: "after 2 ticks, at most 1 h 5 min from fault to alert",
+    wakes: "within 1 h 5 min (2 ticks)",
     nextReminder: ahead(19 * 60 * minute),
     because: ["next reminder in 19 h"],
     raises: 1,
@@ -155,7 +155,7 @@ const troubles: ReadonlyArray<SignalView> = [
     summary: 'orchestrator_queue_depth{queue="mail"} is 18,240, above 10,000',
     value: 18_240,
     streak: "1 of 2 ticks towards a recovery",
-    wakes: "when seen for 5 min, at most 5 min 15 s from fault to alert",
+    wakes: "within 5 min 15 s (seen for 5 min)",
     because: ["1 of 2 ticks towards a recovery", "next reminder in 9 min"],
     nextReminder: ahead(9 * minute),
     raises: 3,
@@ -226,7 +226,7 @@ const quiet = (seed: number): ReadonlyArray<SignalView> => {
       collector: "disk",
       summary: `${used} % used, ceiling 97 %`,
       value: used,
-      wakes: "after 2 ticks at 97 %, at most 25 s from fault to alert",
+      wakes: "at 97 %, within 25 s (2 ticks)",
       history: day()
     })
   })
@@ -241,9 +241,9 @@ const quiet = (seed: number): ReadonlyArray<SignalView> => {
     })
   )
   const host = [
-    ["memory", "61.2 % used, ceiling 95 %", "after 2 ticks at 95 % or more, at most 25 s from fault to alert"],
+    ["memory", "61.2 % used, ceiling 95 %", "at 95 % or more, within 25 s (2 ticks)"],
     ["swap", "4 % used, no ceiling", "never: WATCHDOG_SWAP_CEILING is off"],
-    ["load", "0.42 per core, ceiling 4", "after 2 ticks at 4 or more, at most 25 s from fault to alert"],
+    ["load", "0.42 per core, ceiling 4", "at 4 or more, within 25 s (2 ticks)"],
     ["pressure:cpu", "some avg60 2.1 %", "never: WATCHDOG_PRESSURE_CEILING is off"],
     ["pressure:memory", "some avg60 0 %", "never: WATCHDOG_PRESSURE_CEILING is off"],
     ["pressure:io", "some avg60 18.4 %", "never: WATCHDOG_PRESSURE_CEILING is off"]
@@ -261,7 +261,7 @@ const quiet = (seed: number): ReadonlyArray<SignalView> => {
       collector: "dependencies",
       severity: "warning",
       summary: `HTTP 200 in ${Math.floor(20 + chance() * 300)} ms`,
-      wakes: "after 2 ticks, at most 25 s from fault to alert",
+      wakes: "within 25 s (2 ticks)",
       history: day()
     })
   )
@@ -270,7 +270,7 @@ const quiet = (seed: number): ReadonlyArray<SignalView> => {
       collector: "dependencies",
       severity: "warning",
       summary: `certificate ends in ${Math.floor(30 + chance() * 50)} days`,
-      wakes: "after 2 ticks, at most 1 h 5 min from fault to alert",
+      wakes: "within 1 h 5 min (2 ticks)",
       history: day()
     })
   )
@@ -279,7 +279,7 @@ const quiet = (seed: number): ReadonlyArray<SignalView> => {
       collector: "orchestrator",
       severity: "warning",
       summary: `${Math.round(chance() * 900) / 10}, below its threshold`,
-      wakes: "when seen for 5 min, at most 5 min 15 s from fault to alert",
+      wakes: "within 5 min 15 s (seen for 5 min)",
       history: day()
     })
   )

@@ -91,7 +91,7 @@ describe("the board", () => {
         state: "active",
         since: "1970-01-01T00:00:10.000Z",
         raises: 1,
-        wakes: "at once on a crash, else after 2 ticks, at most 25 s from fault to alert"
+        wakes: "at once on a crash, else within 25 s (2 ticks)"
       })
       assert.deepStrictEqual(snapshot.signals[0]?.muted, { until: "1970-01-01T00:01:30.000Z", by: "@ann" })
       assert.match(snapshot.signals[0]?.history ?? "", /^ {287}#$/)

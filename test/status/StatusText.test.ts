@@ -33,7 +33,7 @@ describe("the status in a terminal", () => {
 
     assert.strictEqual(
       lines[at + 1],
-      "✖  container:api  active  2 min  exited with code 137 (SIGKILL)  after 2 ticks, at most 25 s from fault to alert"
+      "✖  container:api  active  2 min  exited with code 137 (SIGKILL)  within 25 s (2 ticks)"
     )
     assert.match(lines[at + 2] ?? "", /^✔ {2}container:a {4}clear {3}1 h/)
   })
@@ -119,7 +119,7 @@ describe("the explanation of one signal", () => {
         "✖ container:api active",
         "  since          2026-01-02T02:58:00.000Z (2 min)",
         "  last look      active: exited with code 137 (SIGKILL)",
-        "  wakes you      after 2 ticks, at most 25 s from fault to alert",
+        "  wakes you      within 25 s (2 ticks)",
         "  next reminder  in 28 min",
         "  raised         once",
         "  reported by    containers, critical",

@@ -13,7 +13,7 @@ export const signalView = (id: string, more: Partial<SignalView> = {}): SignalVi
   details: [],
   value: null,
   streak: null,
-  wakes: "after 2 ticks, at most 25 s from fault to alert",
+  wakes: "within 25 s (2 ticks)",
   because: ["seen clear at the last look"],
   nextReminder: null,
   muted: null,

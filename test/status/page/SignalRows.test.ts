@@ -46,7 +46,7 @@ describe("signalParts", () => {
       ">21 min</time>",
       "1 of 2 ticks towards a recovery",
       "●○",
-      "when seen for 5 min, at most 5 min 15 s from fault to alert",
+      "within 5 min 15 s (seen for 5 min)",
       'aria-label="24 h: active',
       "watchdog explain <bdi>rule:queue_backlog</bdi>"
     ])
