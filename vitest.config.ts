@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/e2e/**", "test/real/**"],
     testTimeout: 30_000,
+    // No test changes what another imports: one process for many files takes half the time.
+    isolate: false,
     typecheck: {
       enabled: true,
       checker: "tsc",

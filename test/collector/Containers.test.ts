@@ -1,20 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber, Layer } from "effect"
 import * as TestClock from "effect/testing/TestClock"
-import { vi } from "vitest"
 import { Http } from "../../src/base/Http.ts"
 import { Settings } from "../../src/base/Keys.ts"
 import { monotonicMs } from "../../src/base/Monotonic.ts"
 import type { Report } from "../../src/collector/Collector.ts"
 import { Containers, keys } from "../../src/collector/Containers.ts"
+import { ownMountinfo } from "../../src/collector/docker/OwnContainer.ts"
 import type { ComposeStep, FakeEngineOptions } from "../../src/testing/FakeEngine.ts"
 import { client, make } from "../../src/testing/FakeEngineServer.ts"
-
-const own = vi.hoisted(() => ({ id: null as string | null }))
-vi.mock("../../src/collector/docker/OwnContainer.ts", async () => {
-  const { Effect } = await import("effect")
-  return { ownContainerId: Effect.sync(() => own.id) }
-})
 
 const host = "unix:///run/fake.sock"
 const intervalMs = 10_000
@@ -626,13 +620,8 @@ describe("who is watched", () => {
   it.effect("leaves out one-offs and the watchdog's own container", () =>
     Effect.gen(function* () {
       const self = "ab".repeat(32)
-      own.id = self
-      const { engine, look } = yield* Effect.ensuring(
-        watch(),
-        Effect.sync(() => {
-          own.id = null
-        })
-      )
+      const table = `901 1 254:1 /var/lib/docker/containers/${self}/hosts /etc/hosts rw - ext4 /dev/vda1 rw`
+      const { engine, look } = yield* Effect.provideService(watch(), ownMountinfo, () => table)
       engine.run({ project: "app", service: "watchdog", id: self })
       engine.run({ project: "app", service: "migrate", name: "app-migrate-run-1", oneOff: true })
       engine.run({ project: "app", service: "api" })

@@ -1,6 +1,6 @@
 /** Which container this process itself runs in: the watchdog does not watch itself. */
 import * as fs from "node:fs"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 
 /** Files that an engine bind-mounts into every container from a folder named after it. */
 const ownFiles = new Set(["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"])
@@ -17,10 +17,15 @@ export const containerIdIn = (mountinfo: string): string | null => {
 }
 
 /** Read at once, not awaited: procfs does not block, and a start under a test clock stays one step. */
-export const ownContainerId: Effect.Effect<string | null> = Effect.try(() =>
-  fs.readFileSync("/proc/self/mountinfo", "utf8")
-).pipe(
-  Effect.map(containerIdIn),
-  // No such file outside Linux: then there is no container to leave out either.
-  Effect.orElseSucceed(() => null)
+export const ownMountinfo: Context.Reference<() => string> = Context.Reference<() => string>(
+  "watchdog/collector/docker/ownMountinfo",
+  { defaultValue: () => () => fs.readFileSync("/proc/self/mountinfo", "utf8") }
+)
+
+export const ownContainerId: Effect.Effect<string | null> = Effect.flatMap(ownMountinfo, (read) =>
+  Effect.try(read).pipe(
+    Effect.map(containerIdIn),
+    // No such file outside Linux: then there is no container to leave out either.
+    Effect.orElseSucceed(() => null)
+  )
 )
