@@ -23,7 +23,8 @@ export const keepVerifying = <L, P, R>(post: Post<L, P, R>): Effect.Effect<never
     while (true) {
       const verified = yield* verifyOnce(post.sink)
       const { problem, found } = verified
-      if (problem === null && found !== said) yield* Effect.logInfo(`alerts go to ${post.sink.destination}: ${found}`)
+      if (problem === null && found !== said && found !== "")
+        yield* Effect.logInfo(`alerts go to ${post.sink.destination}: ${found}`)
       said = found
       yield* update(post, (state) => ({ ...state, verified }))
       yield* ring(post)

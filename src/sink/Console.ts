@@ -15,7 +15,7 @@ export class Console extends Context.Service<Console, MessageSink>()("watchdog/s
         destination: "this console (standard error)",
         // Its reader is a terminal: a second is enough to gather a storm, and there is no limit to keep to.
         pace: { windowMs: 1_000, perMinute: 60 },
-        verify: Effect.succeed("standard error"),
+        verify: Effect.succeed(""),
         fit: (draft) => draft.entries.length,
         send: (draft) => Effect.as(output.err(consoleText(draft)), { reference: null, moved: false })
       } satisfies MessageSink

@@ -66,7 +66,7 @@ export interface MessageSink {
   /** Where it leads, for people; no secret in it. */
   readonly destination: string
   readonly pace: Pace
-  /** Checks credentials and destination without sending anything. Success: what was found, in words. Fails: SinkError. */
+  /** Checks credentials and destination without sending anything. Success: what was found, in words, or nothing. Fails: SinkError. */
   readonly verify: Effect.Effect<string, SinkError>
   /** How many of these entries, from the first, fit into one message; at least one. */
   readonly fit: (draft: Draft) => number
