@@ -30,7 +30,8 @@ const streak = (policy: Policy, state: SignalState): Explanation["streak"] => {
   return { towards, ticks: 1 + (continues ? state.runTicks : 0), needed }
 }
 
-const streakText = (streak: Streak): string => {
+/** An unfinished streak in words, e.g. `2 of 3 ticks towards an alert`. */
+export const streakText = (streak: Streak): string => {
   const held =
     "ticks" in streak
       ? `${streak.ticks} of ${streak.needed} ticks`

@@ -4,9 +4,9 @@ import {
   type Policy,
   type SignalSpec,
   type SignalState,
-  type Streak,
   durationText,
   explain,
+  streakText,
   worstCaseDetectionMs
 } from "../decision/index.ts"
 import { Rank } from "./History.ts"
@@ -89,14 +89,6 @@ export const wakesText = ({ signal, policy }: SignalSpec, pace: Pace): string =>
   const facts = pace.hasEvents && signal.startsWith("container:") ? "at once on a crash, else " : ""
   const worst = shortSpan(worstCaseDetectionMs(policy, pace.intervalMs, pace.timeoutMs))
   return `${from}${facts}within ${worst} (${streakNeeded(policy)})`
-}
-
-export const streakText = (streak: Streak): string => {
-  const held =
-    "ticks" in streak
-      ? `${streak.ticks} of ${streak.needed} ticks`
-      : `${shortSpan(streak.heldMs)} of ${shortSpan(streak.neededMs)}`
-  return `${held} towards ${streak.towards === "raise" ? "an alert" : "a recovery"}`
 }
 
 /** The newest evidence is that of a fault: for a signal that is well it would be news of yesterday. */

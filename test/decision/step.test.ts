@@ -319,3 +319,20 @@ describe("the debounce", () => {
     often
   )
 })
+
+describe("a deadline", () => {
+  it("is met by whoever comes at it, however its sum was rounded", () => {
+    const policy = policyOf({ raiseTicks: 1, cooldownMs: 10_000.3, flapRaises: 0 })
+    const late: Array<number> = []
+    for (let at = 0; at < 5_000; at++) {
+      // A span with a fraction, as what is left of a settling: one sum in five of these lies a hair too early.
+      const raisedMs = 10_000.123_456_7 + at * 0.777_777_7
+      const raised = step(policy, null, seen(true, 1, raisedMs), raisedMs)
+      const again = step(policy, raised.state, seen(true, 2, raisedMs + 9_000), raisedMs + 9_000)
+      const dueMs = again.deadlineMs ?? Number.NaN
+      if (step(policy, again.state, elapsed, dueMs).decision?.kind !== "remind") late.push(raisedMs)
+    }
+
+    assert.deepStrictEqual(late, [])
+  })
+})

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
-import { type SignalSpec, type SignalState, defaultPolicy, step } from "../../src/decision/index.ts"
+import { type SignalSpec, type SignalState, defaultPolicy, step, streakText } from "../../src/decision/index.ts"
 import { Rank } from "../../src/status/History.ts"
-import { rankOf, standing, streakText, viewOf, wakesText } from "../../src/status/View.ts"
+import { rankOf, standing, viewOf, wakesText } from "../../src/status/View.ts"
 import { missed, policyOf, seen } from "../decision/history.ts"
 
 const pace = { intervalMs: 10_000, timeoutMs: 5_000, hasEvents: false }
@@ -128,7 +128,7 @@ describe("a signal's view", () => {
   it("writes a streak of time in time", () => {
     assert.strictEqual(
       streakText({ towards: "clear", heldMs: 500, neededMs: 60_000 }),
-      "500 ms of 1 min towards a recovery"
+      "seen for 1 s of 1 min towards a recovery"
     )
   })
 })
